@@ -1,0 +1,493 @@
+"""One connection's side of the Minerva protocol, as a pure machine: text and instants in, outputs out.
+
+No clock, loop, socket or dice: every rule of PROTOCOL §1-§5 can be tested with literals. The shell (`session`) feeds it
+with `opened`, `received`, `tick` and `hold`, then drains `take()` in order. After an `Ended` the machine is deaf.
+
+`now` is monotonic seconds, `wall` seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from bridge.core.backoff import jittered
+from bridge.events import Event
+from bridge.minerva import messages
+from bridge.minerva.codec import (
+    CONTROL_TYPES,
+    Malformed,
+    Message,
+    Origin,
+    envelope,
+    number_field,
+    parse,
+    text_field,
+    to_event,
+)
+from bridge.minerva.endings import Ending, Kind
+from bridge.minerva.messages import Channel, Identity
+from bridge.minerva.subscriptions import Ledger
+
+RETRY_AFTER_CAP_S = 300.0
+"""No RATE_LIMITED holds longer than this (PROTOCOL §3)."""
+
+REPLAY_WINDOW_S = 2.0
+"""History may come as ordinary messages, unmarked. Within this time of a confirmation, what is older than the first
+contact counts as history; later it is a live event with an old stamp, and live events are always acted on."""
+
+LAG_TOLERANCE_S = 2.0
+"""A tick that comes later than this was our own stall: Minerva is not blamed for it."""
+
+ECHO_TOLERANCE_S = 0.001
+"""Time stamps travel in whole milliseconds."""
+
+PLAUSIBLE_SKEW_S = 86_400.0
+"""A clock further off than a day is a broken time stamp, not skew: it is left out of the estimate."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolConfig:
+    """The numbers of PROTOCOL §1, §4 and §5, in seconds."""
+
+    query_auth: bool = False
+    auth_timeout_s: float = 10.0
+    subscribe_timeout_s: float = 10.0
+    heartbeat_interval_s: float = 30.0
+    heartbeat_timeout_s: float = 10.0
+    max_missed_heartbeats: int = 3
+    backoff_base_s: float = 1.0
+    backoff_max_s: float = 30.0
+    retry_after_scale: float = 1.0
+    """Seconds in one unit of `retryAfter`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Put this text on the wire."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """An event to act on."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event that is counted and not acted on; `why` is replay_before_contact."""
+
+    event: Event
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A message that became no event: `outcome` is unknown, or a Malformed reason."""
+
+    type: str
+    outcome: str
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Authenticated, and every wanted subscription answered; `failed` ones are being tried again."""
+
+    failed: tuple[Channel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionFailed:
+    """One subscription was refused or not answered; it is tried again."""
+
+    channel: Channel
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimited:
+    """Minerva asks everybody to wait that long before new connects and SUBSCRIBEs."""
+
+    retry_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """One heartbeat's round trip in seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    """An ERROR message: told, never fatal."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceJump:
+    """`meta.sequence` jumped: events between are missing."""
+
+    expected: int
+    got: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The connection is to be closed with `close_code`, and this is why it ended."""
+
+    ending: Ending
+    close_code: int = 1000
+
+
+Output = (
+    Send
+    | Delivered
+    | Recorded
+    | Counted
+    | Ready
+    | SubscriptionFailed
+    | RateLimited
+    | Latency
+    | ServerError
+    | SequenceJump
+    | Ended
+)
+
+
+class Phase(Enum):
+    """How far the connection has come."""
+
+    OPENING = "opening"
+    AUTHENTICATING = "authenticating"
+    SUBSCRIBING = "subscribing"
+    READY = "ready"
+    CLOSED = "closed"
+
+
+@dataclass(slots=True)
+class _Heartbeat:
+    """The beat in flight and the misses so far."""
+
+    next_at: float
+    sent_at: float | None = None
+    missed: int = 0
+
+
+@dataclass(slots=True)
+class _Skew:
+    """How far Minerva's clock runs ahead of ours: from the answer with the shortest round trip so far."""
+
+    seconds: float = 0.0
+    round_trip_s: float = float("inf")
+
+    def learn(self, *, asked_at: float, answered_at: float, server_at: float) -> None:
+        round_trip = answered_at - asked_at
+        skew = server_at - (asked_at + round_trip / 2)
+        if 0 <= round_trip <= self.round_trip_s and abs(skew) <= PLAUSIBLE_SKEW_S:
+            self.seconds, self.round_trip_s = skew, round_trip
+
+
+@dataclass(slots=True)
+class Protocol:
+    """The machine of one connection.
+
+    Args:
+        config: The protocol's numbers.
+        identity: As whom the session speaks.
+        agent: The user id that user events concern; None on the supervisor session.
+        wanted: The channels to subscribe.
+        new_id: Gives a fresh message id.
+        roll: Gives dice in [0, 1) for the retry of a refused subscription and the phase of the first heartbeat.
+        first_contact_at: History older than this (our clock, seconds since the epoch) is not acted on.
+        history_limit: How much history to ask for; 0 for none.
+    """
+
+    config: ProtocolConfig
+    identity: Identity
+    agent: str | None
+    wanted: Iterable[Channel]
+    new_id: Callable[[], str]
+    roll: Callable[[], float]
+    first_contact_at: float
+    history_limit: int = 50
+    phase: Phase = field(default=Phase.OPENING, init=False)
+    client_id: str | None = field(default=None, init=False)
+    _ledger: Ledger = field(init=False)
+    _outputs: list[Output] = field(default_factory=list, init=False)
+    _auth_due_at: float | None = field(default=None, init=False)
+    _auth_sent_wall: float | None = field(default=None, init=False)
+    _beat: _Heartbeat | None = field(default=None, init=False)
+    _beat_wall: float | None = field(default=None, init=False)
+    _last_inbound_at: float = field(default=0.0, init=False)
+    _held_until: float = field(default=0.0, init=False)
+    _replay_until: float = field(default=0.0, init=False)
+    _skew: _Skew = field(default_factory=_Skew, init=False)
+    _sequence: int | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._ledger = Ledger(self.wanted)
+
+    # --- what the shell asks -------------------------------------------------------------------------------------
+
+    def take(self) -> list[Output]:
+        """Hand over what has piled up since the last call, in order."""
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def deadline(self) -> float | None:
+        """The next monotonic instant at which `tick` has something to do; None only when closed or not yet opened."""
+        if self.phase in {Phase.OPENING, Phase.CLOSED}:
+            return None
+        if self.phase is Phase.AUTHENTICATING:
+            return self._auth_due_at
+        due = [self._beat_due_at(), self._ledger.due_at(not_before=self._held_until)]
+        return min((each for each in due if each is not None), default=None)
+
+    @property
+    def failed(self) -> tuple[Channel, ...]:
+        """The wanted channels that are not confirmed."""
+        return self._ledger.failed
+
+    @property
+    def skew_s(self) -> float:
+        """How far Minerva's clock runs ahead of ours, in seconds."""
+        return self._skew.seconds
+
+    # --- what the shell tells ------------------------------------------------------------------------------------
+
+    def opened(self, token: str, now: float, wall: float) -> None:
+        """The WebSocket is open: authenticate, or subscribe at once when the URL did it (`query`)."""
+        self._last_inbound_at = now
+        if self.config.query_auth:
+            self._authenticated(now, wall)
+            return
+        self.phase = Phase.AUTHENTICATING
+        self._auth_due_at, self._auth_sent_wall = now + self.config.auth_timeout_s, wall
+        self._outputs.append(Send(messages.auth(self.identity, token, wall)))
+
+    def hold(self, until: float) -> None:
+        """Send no SUBSCRIBE before that monotonic instant: the fleet was rate limited."""
+        self._held_until = max(self._held_until, until)
+
+    def received(self, text: str, now: float, wall: float) -> None:
+        """One text frame came in. Never raises, whatever the text."""
+        if self.phase is Phase.CLOSED:
+            return
+        self._last_inbound_at = now
+        try:
+            message = parse(text)
+            self._handle(message, now, wall)
+        except Malformed as error:
+            self._outputs.append(Counted("malformed", error.reason, error.excerpt))
+
+    def received_binary(self, now: float) -> None:
+        """One binary frame came in: a sign of life, nothing else (PROTOCOL §1)."""
+        if self.phase is not Phase.CLOSED:
+            self._last_inbound_at = now
+            self._outputs.append(Counted("malformed", "binary"))
+
+    def tick(self, now: float, wall: float) -> None:
+        """Do what has fallen due. Call it at `deadline()` or later; calling it early does nothing."""
+        due = self.deadline()
+        if due is None or now < due:
+            return
+        lag = now - due
+        if lag > LAG_TOLERANCE_S:
+            self._forgive(lag)
+            if (due := self.deadline()) is None or now < due:
+                return
+        if self.phase is Phase.AUTHENTICATING:
+            self._end(Kind.AUTH_TIMEOUT, f"no answer to AUTH within {self.config.auth_timeout_s:g} s")
+            return
+        for channel in self._ledger.overdue(now):
+            self._refused(channel, f"no answer within {self.config.subscribe_timeout_s:g} s", now)
+        self._subscribe(now, wall)
+        self._heartbeat(now, wall)
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _end(self, kind: Kind, reason: str, *, close_code: int = 1000, retry_after_s: float | None = None) -> None:
+        self.phase = Phase.CLOSED
+        self._outputs.append(Ended(Ending(kind, reason=reason, retry_after_s=retry_after_s), close_code))
+
+    def _forgive(self, lag: float) -> None:
+        """Our own loop stood still: move what waits for Minerva's answer by as much."""
+        if self._auth_due_at is not None:
+            self._auth_due_at += lag
+        if self._beat is not None and self._beat.sent_at is not None:
+            self._beat.sent_at += lag
+            self._beat.next_at = max(self._beat.next_at, self._beat.sent_at)
+        for _, entry in self._ledger:
+            if entry.due_at is not None:
+                entry.due_at += lag
+
+    def _handle(self, message: Message, now: float, wall: float) -> None:
+        if self.phase is Phase.AUTHENTICATING and message.type not in CONTROL_TYPES:
+            self._outputs.append(Counted(message.type, "before_auth"))
+            return
+        self._check_sequence(message)
+        if message.type in CONTROL_TYPES:
+            self._control(message, now, wall)
+            return
+        self._event(message, now, replayed=False)
+
+    def _check_sequence(self, message: Message) -> None:
+        number = message.meta.get("sequence")
+        if not isinstance(number, int) or isinstance(number, bool):
+            return
+        if self._sequence is not None and number > self._sequence + 1:
+            self._outputs.append(SequenceJump(self._sequence + 1, number))
+        if self._sequence is None or number > self._sequence:
+            self._sequence = number
+
+    def _control(self, message: Message, now: float, wall: float) -> None:
+        match message.type:
+            case "AUTH_SUCCESS" | "AUTH_FAILURE" if self.phase is Phase.AUTHENTICATING:
+                self._answered_auth(message, now, wall)
+            case "HEARTBEAT_ACK":
+                self._acknowledged(message, wall)
+            case "SUBSCRIPTION_CONFIRMED":
+                self._confirmed(message, now)
+            case "SUBSCRIPTION_ERROR":
+                self._subscription_refused(message, now)
+            case "RATE_LIMITED":
+                self._rate_limited(message, now)
+            case "SESSION_EXPIRED":
+                self._end(Kind.SESSION_EXPIRED, "SESSION_EXPIRED")
+            case "ERROR":
+                code, said = text_field(message, "code") or "", text_field(message, "message") or ""
+                self._outputs.append(ServerError(code, said))
+            case _:
+                self._outputs.append(Counted(message.type, "out_of_place"))
+
+    def _answered_auth(self, message: Message, now: float, wall: float) -> None:
+        if message.type == "AUTH_FAILURE":
+            self._end(Kind.AUTH_REFUSED, text_field(message, "message") or "AUTH_FAILURE")
+            return
+        self.client_id = text_field(message, "clientId")
+        if self._auth_sent_wall is not None:
+            self._skew.learn(asked_at=self._auth_sent_wall, answered_at=wall, server_at=message.sent_at)
+        self._authenticated(now, wall)
+
+    def _authenticated(self, now: float, wall: float) -> None:
+        self.phase, self._auth_due_at = Phase.SUBSCRIBING, None
+        # A random phase spreads a fleet's beats over the interval.
+        self._beat = _Heartbeat(next_at=now + self.config.heartbeat_interval_s * (0.1 + 0.9 * self.roll()))
+        self._subscribe(now, wall)
+        self._settle()
+
+    def _subscribe(self, now: float, wall: float) -> None:
+        if now < self._held_until:
+            return
+        for channel in self._ledger.sendable(now):
+            self._ledger.sent(channel, answer_due_at=now + self.config.subscribe_timeout_s)
+            text = messages.subscribe(channel, wall, message_id=self.new_id(), history_limit=self.history_limit)
+            self._outputs.append(Send(text))
+
+    def _confirmed(self, message: Message, now: float) -> None:
+        channel = self._ledger.named_by(message)
+        if channel is None or not self._ledger.confirmed(channel):
+            self._outputs.append(Counted(message.type, "unmatched"))
+            return
+        if channel.group_type is None:
+            self._replay_until = now + REPLAY_WINDOW_S
+        history = message.payload.get("history")
+        for raw in history if isinstance(history, list) else ():
+            try:
+                self._event(envelope(raw), now, replayed=True)
+            except Malformed as error:
+                self._outputs.append(Counted("malformed", error.reason, error.excerpt))
+        self._settle()
+
+    def _subscription_refused(self, message: Message, now: float) -> None:
+        channel = self._ledger.named_by(message)
+        reason = text_field(message, "reason") or text_field(message, "code") or "refused"
+        if channel is None:
+            self._outputs.append(Counted(message.type, "unmatched", reason))
+            return
+        self._refused(channel, reason, now)
+
+    def _refused(self, channel: Channel, reason: str, now: float) -> None:
+        wait = jittered(
+            self._ledger.failures(channel),
+            base_s=self.config.backoff_base_s,
+            cap_s=self.config.backoff_max_s,
+            roll=self.roll(),
+        )
+        self._ledger.refused(channel, reason, retry_at=now + wait)
+        self._outputs.append(SubscriptionFailed(channel, reason))
+        self._settle()
+
+    def _settle(self) -> None:
+        """Tell readiness when it is reached, and again whenever a failed channel came back or another failed."""
+        if self.phase in {Phase.SUBSCRIBING, Phase.READY} and self._ledger.settled:
+            self.phase = Phase.READY
+            self._outputs.append(Ready(self._ledger.failed))
+
+    def _rate_limited(self, message: Message, now: float) -> None:
+        asked = number_field(message, "retryAfter")
+        wait = min(max(asked or 0.0, 0.0) * self.config.retry_after_scale, RETRY_AFTER_CAP_S)
+        if self.phase is Phase.AUTHENTICATING:
+            self._end(Kind.RATE_LIMITED, "RATE_LIMITED during AUTH", retry_after_s=wait)
+            return
+        self.hold(now + wait)
+        self._outputs.append(RateLimited(wait))
+
+    def _event(self, message: Message, now: float, *, replayed: bool) -> None:
+        event = to_event(message, Origin(self.agent, self._skew.seconds, replayed))
+        if event is None:
+            self._outputs.append(Counted(message.type, "unknown"))
+            return
+        history = replayed or now < self._replay_until
+        if history and event.agent is not None and event.occurred_at - event.skew_s < self.first_contact_at:
+            self._outputs.append(Recorded(event, "before_first_contact"))
+            return
+        self._outputs.append(Delivered(event))
+
+    # --- heartbeats ----------------------------------------------------------------------------------------------
+
+    def _beat_due_at(self) -> float | None:
+        beat = self._beat
+        if beat is None:
+            return None
+        return beat.next_at if beat.sent_at is None else beat.sent_at + self.config.heartbeat_timeout_s
+
+    def _heartbeat(self, now: float, wall: float) -> None:
+        beat = self._beat
+        if beat is None:
+            return
+        if beat.sent_at is not None and now >= beat.sent_at + self.config.heartbeat_timeout_s:
+            # Any inbound frame since the beat counts as life (PROTOCOL §5).
+            beat.missed = 0 if self._last_inbound_at > beat.sent_at else beat.missed + 1
+            beat.sent_at = None
+            if beat.missed >= self.config.max_missed_heartbeats:
+                self._end(Kind.HEARTBEAT, f"{beat.missed} heartbeats unanswered", close_code=4000)
+                return
+        if beat.sent_at is None and now >= beat.next_at:
+            beat.sent_at, self._beat_wall = now, wall
+            beat.next_at = max(beat.next_at + self.config.heartbeat_interval_s, now)  # send to send
+            self._outputs.append(Send(messages.heartbeat(self.client_id, wall)))
+
+    def _acknowledged(self, message: Message, wall: float) -> None:
+        beat = self._beat
+        if beat is None:
+            return
+        beat.sent_at, beat.missed = None, 0
+        original_ms = number_field(message, "originalTimestamp")
+        if (
+            self._beat_wall is None
+            or original_ms is None
+            or abs(original_ms / 1000 - self._beat_wall) > ECHO_TOLERANCE_S
+        ):
+            return  # an answer to an older beat, or one that does not say: alive, but no measure
+        self._skew.learn(asked_at=self._beat_wall, answered_at=wall, server_at=message.sent_at)
+        self._outputs.append(Latency(max(0.0, wall - original_ms / 1000)))
+        self._beat_wall = None

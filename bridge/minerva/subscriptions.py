@@ -1,0 +1,124 @@
+"""The ledger of one connection's subscriptions: wanted, sent, confirmed, failed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from bridge.minerva.codec import Message, text_field
+from bridge.minerva.messages import Channel
+
+
+class State(Enum):
+    """Where one subscription stands."""
+
+    WANTED = "wanted"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"  # refused or timed out; tried again when due
+
+
+@dataclass(slots=True)
+class Entry:
+    """One subscription; `due_at` (monotonic) is when an answer is overdue or the next attempt falls due."""
+
+    state: State = State.WANTED
+    due_at: float | None = None
+    failures: int = 0
+    reason: str | None = None
+
+
+class Ledger:
+    """Knows for every wanted channel how far it has come."""
+
+    def __init__(self, wanted: Iterable[Channel]) -> None:
+        self._entries = {channel: Entry() for channel in wanted}
+
+    def __contains__(self, channel: Channel) -> bool:
+        return channel in self._entries
+
+    def __iter__(self) -> Iterator[tuple[Channel, Entry]]:
+        return iter(self._entries.items())
+
+    @property
+    def settled(self) -> bool:
+        """True when no channel is waiting for its first answer."""
+        return all(entry.state in {State.CONFIRMED, State.FAILED} or entry.failures for entry in self._entries.values())
+
+    @property
+    def failed(self) -> tuple[Channel, ...]:
+        """The channels that do not work at present."""
+        return tuple(channel for channel, entry in self if entry.state is not State.CONFIRMED)
+
+    def sendable(self, now: float) -> list[Channel]:
+        """The channels to ask for now: new ones, and failed ones whose wait is over."""
+        return [
+            channel
+            for channel, entry in self
+            if entry.state is State.WANTED
+            or (entry.state is State.FAILED and entry.due_at is not None and entry.due_at <= now)
+        ]
+
+    def sent(self, channel: Channel, *, answer_due_at: float) -> None:
+        """Note that a SUBSCRIBE went out."""
+        entry = self._entries[channel]
+        entry.state, entry.due_at = State.SENT, answer_due_at
+
+    def confirmed(self, channel: Channel) -> bool:
+        """Note a confirmation; False when that channel was not waiting for one."""
+        entry = self._entries.get(channel)
+        if entry is None or entry.state is State.CONFIRMED:
+            return False
+        entry.state, entry.due_at, entry.failures, entry.reason = State.CONFIRMED, None, 0, None
+        return True
+
+    def refused(self, channel: Channel, reason: str, *, retry_at: float) -> None:
+        """Note a refusal or a timeout, to be tried again at `retry_at`."""
+        entry = self._entries[channel]
+        entry.state, entry.due_at, entry.reason = State.FAILED, retry_at, reason
+        entry.failures += 1
+
+    def overdue(self, now: float) -> list[Channel]:
+        """The channels whose answer did not come in time."""
+        return [
+            channel
+            for channel, entry in self
+            if entry.state is State.SENT and entry.due_at is not None and entry.due_at <= now
+        ]
+
+    def failures(self, channel: Channel) -> int:
+        """How often in a row that channel was refused or timed out."""
+        return self._entries[channel].failures
+
+    def due_at(self, *, not_before: float) -> float | None:
+        """The next instant at which something here falls due; asking again waits for `not_before`."""
+        due = []
+        for _, entry in self:
+            if entry.state is State.SENT and entry.due_at is not None:
+                due.append(entry.due_at)
+            elif entry.state is not State.CONFIRMED:
+                due.append(max(entry.due_at or 0.0, not_before))
+        return min(due, default=None)
+
+    def named_by(self, message: Message) -> Channel | None:
+        """The wanted channel that an answer speaks of.
+
+        A SUBSCRIPTION_ERROR may leave the identity out (PROTOCOL §3): it then concerns the only channel of that kind
+        that waits for an answer, if there is just one.
+        """
+        channel, user_id = text_field(message, "channel"), text_field(message, "userId")
+        group_type, group_id = text_field(message, "groupType"), text_field(message, "groupId")
+        for candidate in self._entries:
+            if candidate.group_type is None and user_id == candidate.id and channel in {None, "user"}:
+                return candidate
+            if candidate.group_type is not None and (group_type, group_id) == (candidate.group_type, candidate.id):
+                return candidate
+        if user_id or group_id:
+            return None
+        waiting = [
+            candidate
+            for candidate, entry in self
+            if entry.state is State.SENT and channel in {None, "user" if candidate.group_type is None else "group"}
+        ]
+        return waiting[0] if len(waiting) == 1 else None
