@@ -184,6 +184,9 @@ class Worker:
             teams=len(settings.teams),
             sinks=sorted(settings.sinks),
         )
+        log.warning(
+            "store.memory_only", text="this version keeps deliveries and incidents in memory: a restart forgets them"
+        )
         for warning in settings.warnings:
             log.warning("settings.warning", text=warning)
 

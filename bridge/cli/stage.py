@@ -84,7 +84,8 @@ class Stage:
         if isinstance(data, Incident):
             self._incidents.add(data.incident_id)
         label = LABELS.get(notification.type, "BRIDGE")
-        line = Text(f"{time.monotonic() - self._began:6.1f}s  ", style="dim")
+        line = Text()
+        line.append(f"{time.monotonic() - self._began:6.1f}s  ", style="dim")
         line.append(f"{label:<{LABEL_WIDTH}}  ", style=STYLES[label])
         line.append(_plain(_sentence(notification, sink, now)))
         self._line(line)

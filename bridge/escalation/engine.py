@@ -34,6 +34,9 @@ SOURCE = "source"
 RESOLVED_KEPT = 500
 """How many resolved incidents are kept to be listed."""
 
+CLOCK_WAS_SET_S = 1.0
+"""A clock that goes back by more than this was set; by less it is only being trimmed."""
+
 Send = Callable[[Notification, Sequence[SinkRef]], object]
 
 
@@ -119,7 +122,7 @@ class Engine:
         set_back_s = self._ahead_s - (now - self._clock.monotonic())
         self._ahead_s -= set_back_s
         for watch in self._watches.values():
-            if set_back_s > 0 and watch.incident is not None and watch.incident.due_at is not None:
+            if set_back_s > CLOCK_WAS_SET_S and watch.incident is not None and watch.incident.due_at is not None:
                 watch.incident.due_at -= set_back_s  # the machine's clock was set back: that must silence nobody
             due = watch.conditioner.due_at()
             if due is not None and self._clock.monotonic() >= due:

@@ -53,6 +53,15 @@ GATES = (
     Gate(("proxy", "url"), _given, "a proxy is", "leave it out"),
 )
 
+LOOKUP_OBJECTS = frozenset({"Contact", "Account", "Lead"})
+"""The objects whose phone fields are known without asking the org."""
+
+UNUSED_YET = {
+    ("signing_keys",): "links in messages are not available yet; the keys are checked and not used",
+    ("salesforce", "api_reserve"): "the API budget is not available yet; the share is checked and not used",
+}
+"""What can be tuned ahead of its feature: told, so that nothing is silently ignored."""
+
 POLICY_FIELDS = {
     "hours": "hours of duty are",
 }
@@ -77,6 +86,16 @@ def check(draft: Draft) -> None:
         entry = draft.entries.get(gate.path)
         if entry is not None and not entry.computed and gate.closed(entry.value):
             draft.problems.append(Problem(variable(gate.path), f"{gate.feature} {NOT_YET}", gate.instead))
+    for path, text in UNUSED_YET.items():
+        entry = draft.entries.get(path)
+        if entry is not None and not entry.computed:
+            draft.warnings.append(f"{variable(path)}: {text}")
+    objects = draft.value("salesforce", "lookup_objects")
+    for name in objects if isinstance(objects, list | tuple) else ():
+        if str(name).isidentifier() and name not in LOOKUP_OBJECTS:
+            where = variable(("salesforce", "lookup_objects"))
+            known = f"from {', '.join(sorted(LOOKUP_OBJECTS))}"
+            draft.problems.append(Problem(where, f"looking up {name!r} is {NOT_YET}", known))
     policies = draft.value("escalation", "policies")
     for index, policy in enumerate(policies if isinstance(policies, list) else ()):
         for name, feature in POLICY_FIELDS.items():

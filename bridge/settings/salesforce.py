@@ -79,10 +79,10 @@ class Salesforce(Model):
     )
     instance_url: WebUrl | None = Field(default=None, description="Address of the org's API. Required for token.")
     client_id: Text | None = Field(
-        default=None, description="Consumer key of the connected app. Required for jwt and client_credentials."
+        default=None, description="Consumer key of the External Client App. Required for jwt and client_credentials."
     )
     client_secret: Secret | None = Field(
-        default=None, description="Consumer secret of the connected app. Required for client_credentials."
+        default=None, description="Consumer secret of the External Client App. Required for client_credentials."
     )
     username: Text | None = Field(default=None, description="User the bridge works as. Required for jwt.")
     private_key: (

@@ -144,6 +144,15 @@ async def test_when_salesforce_fails_the_pop_goes_out_as_a_degraded_search(tmp_p
         stage.org.faults.release()
 
 
+async def test_a_worker_starts_and_pops_while_salesforce_is_down_and_says_so(tmp_path: Path) -> None:
+    async with scene(tmp_path, {"BRIDGE_SALESFORCE__LOGIN_URL": "http://127.0.0.1:9"}) as stage:
+        problem = (await stage.receiver.wait("bridge.problem"))["data"]
+        assert (problem["subject"], problem["key"]) == ("salesforce", "salesforce")
+        await stage.ring(stage.caller("single"))
+        data = (await stage.receiver.wait("screen_pop"))["data"]
+        assert (data["target"]["kind"], data["lookup"]["degraded"]) == ("search", True)
+
+
 # --- voicemails ----------------------------------------------------------------------------------------------------
 
 

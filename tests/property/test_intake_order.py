@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -36,7 +36,7 @@ events = st.lists(
 
 
 @given(plan=events)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_everything_is_handled_once_and_in_order(plan: list[tuple[int, str, Priority, int, bool, bool]]) -> None:
     asyncio.run(_check(plan))
 

@@ -162,8 +162,8 @@ def test_queues_do_not_mix() -> None:
 # --- how much is said ------------------------------------------------------------------------------------------------
 
 
-def test_an_hour_of_flapping_every_five_seconds_is_one_incident_of_few_messages() -> None:
-    """Critical and healthy in turn: no run lasts its delay, nobody is bothered."""
+def test_an_hour_of_flapping_every_five_seconds_bothers_nobody() -> None:
+    """Critical and healthy in turn: no run lasts its delay."""
     floor = Floor(POLICY)
     for number in range(720):
         floor.read(CRITICAL if number % 2 else HEALTHY)

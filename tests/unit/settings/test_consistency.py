@@ -381,6 +381,18 @@ class TestNotAvailableYet:
         expected = f"BRIDGE_SINKS__X__TYPE: {kind} sinks are not available yet (one of log, webhook)"
         assert problem({"BRIDGE_SINKS": sinks}) == expected
 
+    def test_objects_whose_phone_fields_are_not_known_are_refused(self) -> None:
+        assert problem({"BRIDGE_SALESFORCE__LOOKUP_OBJECTS": ["Contact", "Line__c"]}) == (
+            "BRIDGE_SALESFORCE__LOOKUP_OBJECTS: looking up 'Line__c' is not available yet (from Account, Contact, Lead)"
+        )
+
+    def test_what_can_be_tuned_ahead_of_its_feature_is_told(self) -> None:
+        settings = loaded({"BRIDGE_SIGNING_KEYS": ["k" * 32], "BRIDGE_SALESFORCE__API_RESERVE": "0.2"})
+        assert [warning.partition(":")[0] for warning in settings.warnings] == [
+            "BRIDGE_SIGNING_KEYS",
+            "BRIDGE_SALESFORCE__API_RESERVE",
+        ]
+
     def test_hours_of_duty_are_refused(self) -> None:
         hours = {"zone": "Europe/Berlin", "days": "mon-fri", "from": "08:00", "to": "18:00", "holidays": ["2026-12-25"]}
         policy = {"name": "p", "steps": [{"after": 0, "sinks": ["log"]}], "hours": hours}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.sinks.base import Permanent, Retryable, retry_after_s, verdict
@@ -84,6 +84,7 @@ def test_a_date_without_a_zone_is_utc_wherever_the_worker_runs(zone: str, monkey
         time.tzset()
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 @given(
     st.text(max_size=60)
     | st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,6} \d\d:\d\d:\d\d.*", fullmatch=True)
