@@ -219,7 +219,6 @@ class Worker:
             send=self._dispatcher.send,
             clock=self._clock,
             metrics=self.telemetry,
-            console_url=settings.console.public_url,
         )
 
     def _build_salesforce(self) -> None:

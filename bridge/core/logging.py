@@ -6,6 +6,7 @@ to remember it.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterable
@@ -37,13 +38,11 @@ class Redactor:
     def learn(self, secret: str) -> None:
         """Blank this text from now on; very short ones are left alone."""
         if len(secret) >= _SHORTEST_SECRET:
-            self._secrets.add(secret)
-            self._secrets.add(repr(secret)[1:-1])  # as it stands in a repr or a JSON line
+            self._secrets.update(_written(secret))
 
     def forget(self, secret: str) -> None:
         """Stop blanking a token that is no longer valid."""
-        self._secrets.discard(secret)
-        self._secrets.discard(repr(secret)[1:-1])
+        self._secrets.difference_update(_written(secret))
 
     def __call__(self, text: str) -> str:
         """Give the text with every known secret blanked."""
@@ -51,6 +50,11 @@ class Redactor:
             if secret in text:
                 text = text.replace(secret, "***")
         return text
+
+
+def _written(secret: str) -> set[str]:
+    """The secret as it may stand in a line: plain, in a repr, in JSON."""
+    return {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]}
 
 
 redactor = Redactor()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 import structlog
@@ -15,6 +17,20 @@ log = structlog.get_logger()
 
 TITLE_NEW = "New Voicemail"
 TITLE_CHANGED = "Voicemail updated"
+REMEMBERED = 10_000
+"""Voicemails whose particulars are kept for their updates, which name only what changed."""
+
+_FIELDS = {
+    "from": "caller_number",
+    "to": "to",
+    "callerInfo": "caller",
+    "duration": "duration_s",
+    "transcription": "transcription",
+    "transcriptionConfidence": "transcription_confidence",
+    "recordingUrl": "recording_url",
+    "priority": "urgency",
+    "createdAt": "created_at",
+}
 LOW_CONFIDENCE = 0.6
 """Below this a transcription is marked as uncertain."""
 
@@ -31,18 +47,31 @@ class VoicemailHandler:
         self._lookup = lookup
         self._directory = directory
         self._post = post
+        self._known: OrderedDict[tuple[str | None, str], VoicemailLeft] = OrderedDict()
 
     async def left(self, event: VoicemailLeft) -> str:
         """Tell of a new voicemail, whatever its age: none is ever lost."""
+        self._remember(event)
         caller = await self._lookup.find(event.caller_number, event.caller)
         self._tell("voicemail.new", event, caller, changed=())
         return "handled"
 
     async def changed(self, event: VoicemailChanged) -> str:
-        """Tell what changed in a voicemail."""
+        """Tell what changed in a voicemail; what the change leaves out is as it was, as far as that is remembered."""
+        before = self._known.get((event.agent, event.voicemail_id))
+        if before is not None:
+            event = _completed(event, before)
+        self._remember(event)
         caller = await self._lookup.find(event.caller_number, event.caller)
         self._tell("voicemail.updated", event, caller, changed=event.changed)
         return "handled"
+
+    def _remember(self, event: VoicemailLeft) -> None:
+        key = (event.agent, event.voicemail_id)
+        self._known[key] = event
+        self._known.move_to_end(key)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
 
     def _tell(self, kind: str, event: VoicemailLeft, caller: Caller, *, changed: tuple[str, ...]) -> None:
         agent = self._directory.agent(event.agent)
@@ -81,6 +110,12 @@ class VoicemailHandler:
         )
 
 
+def _completed(change: VoicemailChanged, before: VoicemailLeft) -> VoicemailChanged:
+    """The voicemail after the change: fields that did not come with it keep their value."""
+    kept = {name: getattr(before, name) for wire, name in _FIELDS.items() if wire not in change.changed}
+    return replace(change, **kept)
+
+
 def absolute(api_url: str, recording_url: str | None) -> str | None:
     """The address of a recording: relative ones stand under Minerva's API; only http and https are passed on.
 
@@ -99,7 +134,8 @@ def absolute(api_url: str, recording_url: str | None) -> str | None:
 def _body(event: VoicemailLeft, name: str | None, agent: str | None) -> str:
     """Text for people; the first line says from whom (INTERFACE: `From: <name, else record's, else number>`)."""
     shown_name, number = _one_line(name or ""), _one_line(event.caller_number or "")
-    lines = [f"From: {shown_name or number or 'withheld number'}"]
+    nobody = "unknown caller" if isinstance(event, VoicemailChanged) else "withheld number"
+    lines = [f"From: {shown_name or number or nobody}"]
     if shown_name and number:
         lines.append(f"Number: {number}")
     if agent:

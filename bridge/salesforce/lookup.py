@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from bridge.core.clock import Clock
-from bridge.core.errors import BridgeError, ConfigurationError, Problem, Unavailable
+from bridge.core.errors import BridgeError, Unavailable
 from bridge.core.privacy import mask_digits
 from bridge.core.tasks import Tasks
 from bridge.events import CallerHint
@@ -81,9 +81,6 @@ class Lookup:
 
     Args:
         trouble: Told why Salesforce does not answer, or None when it does again.
-
-    Raises:
-        ConfigurationError: callers cannot be looked up in one of the objects.
     """
 
     def __init__(
@@ -95,10 +92,6 @@ class Lookup:
         *,
         trouble: Callable[[str | None], None] = lambda _why: None,
     ) -> None:
-        unknown = [name for name in settings.lookup_objects if name not in queries.PHONE_FIELDS]
-        if unknown:
-            variable, known = "BRIDGE_SALESFORCE__LOOKUP_OBJECTS", ", ".join(queries.PHONE_FIELDS)
-            raise ConfigurationError([Problem(variable, f"{name} is not available yet", known) for name in unknown])
         self._client = client
         self._settings = settings
         self._rules = rules

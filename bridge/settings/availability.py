@@ -58,6 +58,7 @@ LOOKUP_OBJECTS = frozenset({"Contact", "Account", "Lead"})
 
 UNUSED_YET = {
     ("signing_keys",): "links in messages are not available yet; the keys are checked and not used",
+    ("console", "public_url"): "pages are not available yet; messages carry no link to the console",
     ("salesforce", "api_reserve"): "the API budget is not available yet; the share is checked and not used",
 }
 """What can be tuned ahead of its feature: told, so that nothing is silently ignored."""

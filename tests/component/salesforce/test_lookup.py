@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.core.errors import ConfigurationError
 from bridge.events import CallerHint
 from bridge.salesforce import phone
 from bridge.sandbox.certificates import ServerTls
@@ -258,13 +257,6 @@ async def test_internal_number_is_found_as_it_stands(tls: ServerTls) -> None:
     async with line(tls) as there:
         there.org.store.add("Contact", Name="Desk", LastName="Desk", Phone="2047")
         assert [hit.name for hit in (await there.find("2047")).hits] == ["Desk"]
-
-
-@pytest.mark.parametrize("unknown", ["Case", "Visit__c", "contact"])
-async def test_object_that_callers_cannot_be_looked_up_in_stops_the_start(tls: ServerTls, unknown: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"BRIDGE_SALESFORCE__LOOKUP_OBJECTS: {unknown} is not available"):
-        async with line(tls, lookup_objects=["Contact", unknown]):
-            pass
 
 
 # Nobody to look up

@@ -185,3 +185,20 @@ def test_recording_links_are_absolute_and_hostile_ones_are_dropped(given: str | 
 def test_no_text_makes_a_link_that_is_none(given: str) -> None:
     link = absolute(API, given)
     assert link is None or (link.startswith(("https://", "http://")) and link.isprintable() and " " not in link)
+
+
+async def test_an_update_keeps_what_it_does_not_change() -> None:
+    posted = Posted()
+    handler = VoicemailHandler(api_url=API, lookup=ToldLookup(FoundCaller()), directory=DIRECTORY, post=posted)
+    await handler.left(left(transcription="old", duration_s=12.0, urgency="high", caller_number=NUMBER))
+    await handler.changed(changed(caller_number=None, transcription="new", changed=("transcription",)))
+    await handler.changed(changed(caller_number=None, urgency="low", changed=("priority",), id="m-3", key="k-3"))
+    _, first, second = posted.voicemails
+    assert (first.caller.number, first.duration_s, first.priority) == (NUMBER, 12.0, "high")
+    assert (first.transcription, first.updated_fields) == ("new", ["transcription"])
+    assert (second.transcription, second.priority, second.updated_fields) == ("new", "low", ["priority"])
+
+
+async def test_an_update_of_a_voicemail_nobody_remembers_claims_no_withheld_number() -> None:
+    data, _ = await told(changed(caller_number=None, changed=("priority",)))
+    assert data.body.splitlines()[0] == "From: unknown caller"
