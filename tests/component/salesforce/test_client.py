@@ -37,7 +37,7 @@ from bridge.sandbox.salesforce.fault_actions import (
     refusal,
     too_many_requests,
 )
-from tests.component.salesforce.line import ANY_RECORD, CLIENT_SECRET, WORLD, line, together
+from tests.component.salesforce.line import ANY_RECORD, CLIENT_SECRET, line, together
 from tests.support.clock import ManualClock
 
 ALWAYS: dict[str, Any] = {"times": None}
@@ -399,7 +399,3 @@ async def test_share_of_the_days_calls_that_is_left_is_shown(tls: ServerTls) -> 
             await there.client.query(ONE_ACCOUNT)
         left = there.metrics.registry.get_sample_value("minerva_bridge_salesforce_api_remaining_ratio")
         assert left == pytest.approx(0.6)
-
-
-def test_world_has_something_to_find() -> None:
-    assert WORLD.records["Account"]
