@@ -21,8 +21,9 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from pydantic import BaseModel, SecretStr
 
 from bridge import __version__
+from bridge.backstage import Backstage
 from bridge.console.server import Console, PortTakenError
-from bridge.core.clock import Clock, SystemClock, rfc3339
+from bridge.core.clock import Clock, SystemClock
 from bridge.core.errors import BridgeError, ConfigurationError, Problem, Refused, Unavailable
 from bridge.core.gate import AdmissionGate
 from bridge.core.logging import redactor
@@ -50,25 +51,26 @@ from bridge.intake import Intake
 from bridge.metrics import Metrics
 from bridge.minerva.fleet import Fleet
 from bridge.minerva.protocol import ProtocolConfig
-from bridge.minerva.session import Session, SessionConfig
+from bridge.minerva.session import SessionConfig
 from bridge.minerva.tokens import StaticToken, TokenEndpoint, Tokens
 from bridge.minerva.transport import AiohttpConnector
 from bridge.notifications import AgentShape, Kind
+from bridge.roster import CsvRoster, FixedRoster, RosterSource
 from bridge.salesforce.auth import Authenticator, WrongOrgError
 from bridge.salesforce.client import SalesforceClient
 from bridge.salesforce.lookup import Lookup
-from bridge.settings import Settings
+from bridge.settings import Agent, Settings
 from bridge.sinks import registry
 from bridge.sinks.base import Sink, SinkContext
+from bridge.troubles import Troubles
 
 log = structlog.get_logger()
 
 SWEEP_INTERVAL_S = 1.0
+ROSTER_INTERVAL_S = 5.0
+TOKENS_INTERVAL_S = 10.0
 SWEEP_SILENT_S = 30.0
 """A sweep that has not moved for this long means that the worker is stuck."""
-
-TROUBLE_AFTER_FAILURES = 3
-"""Failed lookups in a row after which Salesforce is reported; one alone is a hiccup."""
 
 DRAIN_SHARE_FOR_INTAKE = 0.5
 """The part of the drain time that handlers may use up; deliveries get what is left."""
@@ -127,7 +129,6 @@ class Worker:
         self._ready = False
         self._draining = False
         self._swept_at = self._clock.monotonic()
-        self._salesforce_failures = 0
         self._closing: list[Any] = []
         self.drained_clean = True
         """False after a drain that had to leave something behind."""
@@ -160,8 +161,20 @@ class Worker:
         self._build_salesforce()
         self._build_handlers()
         self._build_fleet()
+        file = settings.agents_file
+        self._roster: RosterSource = FixedRoster() if file is None else CsvRoster(file, settings.agents)
         console_token = settings.console.token.get_secret_value() if settings.console.token else None
-        self._console = Console(self, token=console_token)
+        backstage = Backstage(
+            settings,
+            fleet=self._fleet,
+            engine=self._engine,
+            dispatcher=self._dispatcher,
+            lifecycle=self._lifecycle,
+            authenticator=self._authenticator,
+            metrics=self.telemetry,
+            started_at=self._started_at,
+        )
+        self._console = Console(self, backstage, token=console_token)
         await self._console.start(settings.console.host, settings.console.port)
         self._closing.append(self._console.stop)
         await self._log_in()
@@ -210,9 +223,10 @@ class Worker:
             clock=self._clock,
             dice=self._dice,
             metrics=self.telemetry,
-            trouble=self._sink_trouble,
+            trouble=lambda name, why: self._troubles.sink(name, why),  # noqa: PLW0108 - made after the dispatcher, for it posts
         )
         self._lifecycle = Lifecycle(post=self._dispatcher.post, clock=self._clock)
+        self._troubles = Troubles(self._lifecycle)
         self._engine = Engine(
             settings.escalation,
             sla_sinks=self._dispatcher.takers(Kind.SLA),
@@ -227,7 +241,9 @@ class Worker:
             settings, self.settings.org_id, http=self._http, clock=self._clock, tls=_trust(settings.ca_file)
         )
         client = SalesforceClient(settings, self._authenticator, self.telemetry)
-        self._lookup = Lookup(client, settings, self.settings.screen_pop, self._clock, trouble=self._salesforce_trouble)
+        self._lookup = Lookup(
+            client, settings, self.settings.screen_pop, self._clock, trouble=self._troubles.salesforce
+        )
         self._closing.append(self._lookup.close)
         self._closing.append(client.close)
 
@@ -244,15 +260,11 @@ class Worker:
                 ]
             ) from None
         except (Refused, Unavailable) as error:
-            self._salesforce_failures = TROUBLE_AFTER_FAILURES
-            self._salesforce_trouble(str(error))
+            self._troubles.salesforce(str(error), at_once=True)
 
     def _build_handlers(self) -> None:
         settings = self.settings
-        directory = Directory(
-            AgentShape(user_id=each.user_id, salesforce_user_id=each.salesforce_user_id, name=each.name)
-            for each in settings.agents
-        )
+        self._directory = directory = Directory(map(_agent_shape, settings.agents))
         calls = CallHandler(
             settings.screen_pop,
             lookup=self._lookup,
@@ -288,6 +300,7 @@ class Worker:
         connector = AiohttpConnector(minerva.url, compression=minerva.compression, tls=tls)
         self._closing.append(connector.close)
         gate = AdmissionGate(self._clock, rate=minerva.connect_rate)
+        self._tokens = self._build_tokens(gate, tls)
         self._fleet = Fleet(
             org_id=self.settings.org_id,
             timezone=_timezone(),
@@ -313,14 +326,16 @@ class Worker:
             clock=self._clock,
             dice=self._dice,
             connector=connector,
-            tokens=self._tokens(gate, tls),
+            tokens=self._tokens,
             gate=gate,
             metrics=self.telemetry,
             accept=self._intake.accept,
-            trouble=self._session_trouble,
+            report=self._troubles.sessions,
+            gap=self._lifecycle.gap,
         )
+        self._troubles.fleet = self._fleet
 
-    def _tokens(self, gate: AdmissionGate, tls: ssl.SSLContext | None) -> Tokens:
+    def _build_tokens(self, gate: AdmissionGate, tls: ssl.SSLContext | None) -> Tokens:
         minerva = self.settings.minerva
         if minerva.service_token is None:
             return StaticToken(minerva.token.get_secret_value() if minerva.token else "")
@@ -338,24 +353,35 @@ class Worker:
         )
 
     def _start_sweep(self) -> None:
-        # Memory store, fixed id: nothing durable lives in APScheduler, which loses one-shot jobs at a crash.
-        scheduler = AsyncIOScheduler()
-        scheduler.add_job(
-            self._sweep,
-            "interval",
-            seconds=SWEEP_INTERVAL_S,
-            id="sweep",
-            max_instances=1,
-            coalesce=True,
-            misfire_grace_time=None,
+        # Memory store, fixed ids: nothing durable lives in APScheduler, which loses one-shot jobs at a crash.
+        self._scheduler = scheduler = AsyncIOScheduler()
+        jobs = (
+            ("sweep", self._sweep, SWEEP_INTERVAL_S),
+            ("roster", self._look_at_roster, ROSTER_INTERVAL_S),
+            ("tokens", self._tokens.refresh_due, TOKENS_INTERVAL_S),
         )
+        for name, job, seconds in jobs:
+            scheduler.add_job(
+                job, "interval", seconds=seconds, id=name, max_instances=1, coalesce=True, misfire_grace_time=None
+            )
         scheduler.start()
-        self._scheduler = scheduler
         self._closing.append(self._stop_sweep)
 
     async def _sweep(self) -> None:
         self._engine.sweep()
+        self._fleet.tick()
         self._swept_at = self._clock.monotonic()
+
+    async def _look_at_roster(self) -> None:
+        try:
+            agents = await self._roster.changed()
+        except Unavailable as error:
+            self._troubles.roster(str(error))
+            return
+        if agents is not None:
+            self._directory.replace(map(_agent_shape, agents))
+            await self._fleet.set_agents(agent.user_id for agent in agents)
+            self._troubles.roster(None)
 
     def _stop_sweep(self) -> None:
         if self._scheduler.running:
@@ -387,45 +413,7 @@ class Worker:
             if asyncio.iscoroutine(closed):
                 await closed
 
-    # --- troubles, told by the parts ------------------------------------------------------------------------------
-
-    def _sink_trouble(self, name: str, why: str | None) -> None:
-        key = f"sink:{name}"
-        if why is None:
-            self._lifecycle.recovered(key, body=f"The sink {name} delivers again.", leave_out=name)
-            return
-        body = f"The sink {name} fails: {why}. What is for it waits and is tried again."
-        self._lifecycle.problem("sink", key, title=f"Sink {name} fails", body=body, leave_out=name, sink=name)
-
-    def _salesforce_trouble(self, why: str | None) -> None:
-        if why is None:
-            self._salesforce_failures = 0
-            self._lifecycle.recovered("salesforce", body="Salesforce answers again.")
-            return
-        self._salesforce_failures += 1
-        if self._salesforce_failures < TROUBLE_AFTER_FAILURES:
-            return
-        body = f"{why}. Calls pop as a search until it answers again."
-        self._lifecycle.problem("salesforce", "salesforce", title="Salesforce does not answer", body=body)
-
-    def _session_trouble(self, session: Session, ill: bool) -> None:
-        key = f"session:{session.user_id}"
-        if not ill:
-            self._lifecycle.recovered(key, body=f"The Minerva session of {session.user_id} is connected again.")
-            return
-        how = "is refused and parked" if session.parked else f"failed {session.attempts} times in a row"
-        body = f"The Minerva session of {session.user_id} {how}: {session.last_ending}. It is tried again by itself."
-        credential = session.last_ending is not None and session.last_ending.kind.value == "token_refused"
-        self._lifecycle.problem(
-            "credential" if credential else "session",
-            key,
-            title=f"No Minerva session for {session.user_id}",
-            body=body,
-            severity="critical" if session.parked else "warning",
-            user_id=session.user_id,
-        )
-
-    # --- what the console shows (console.server.Backstage) --------------------------------------------------------
+    # --- what the console asks of the whole (console.server.Stage) ------------------------------------------------
 
     def alive(self) -> bool:
         """True while the loop and the sweep move."""
@@ -440,64 +428,9 @@ class Worker:
             reasons.append("draining")
         return reasons
 
-    def metrics(self) -> bytes:
-        """The Prometheus text."""
-        return self.telemetry.render()
 
-    def status(self) -> Mapping[str, Any]:
-        """The whole at a glance."""
-        counts: dict[str, int] = {}
-        for session in self._fleet.sessions:
-            counts[session.state.value] = counts.get(session.state.value, 0) + 1
-        open_incidents = [each for each in self._engine.incidents() if each["status"] != "resolved"]
-        return {
-            "version": __version__,
-            "environment": self.settings.environment,
-            "org_id": self.settings.org_id,
-            "started_at": rfc3339(self._started_at),
-            "ready": not self.unready(),
-            "sessions": counts,
-            "agents": len(self.settings.agents),
-            "queues": len(self.settings.queues),
-            "salesforce": {"instance_url": self._authenticator.instance_url},
-            "sinks": self._dispatcher.status(),
-            "open_incidents": len(open_incidents),
-            "problems": self._lifecycle.problems,
-        }
-
-    def sessions(self) -> Sequence[Mapping[str, Any]]:
-        """Every Minerva session."""
-        return [_shown(session) for session in self._fleet.sessions]
-
-    def incidents(self) -> Sequence[Mapping[str, Any]]:
-        """Open incidents, then the latest resolved."""
-        return self._engine.incidents()
-
-    def incident(self, incident_id: str) -> Mapping[str, Any]:
-        """One incident."""
-        return self._engine.find(incident_id)
-
-    def acknowledge(self, incident_id: str, by: str) -> Mapping[str, Any]:
-        """Acknowledge one."""
-        return self._engine.acknowledge(incident_id, by)
-
-
-def _shown(session: Session) -> dict[str, Any]:
-    return {
-        "user_id": session.user_id,
-        "kind": "agent" if session.agent is not None else "supervisor",
-        "state": session.state.value,
-        "degraded": session.degraded,
-        "parked": session.parked,
-        "failing": session.failing,
-        "since": rfc3339(session.since),
-        "attempts": session.attempts,
-        "channels": [str(channel) for channel in session.wanted],
-        "failed_channels": [str(channel) for channel in session.failed],
-        "last_event_at": rfc3339(session.last_event_at) if session.last_event_at is not None else None,
-        "latency_s": session.latency_s,
-        "last_ending": str(session.last_ending) if session.last_ending is not None else None,
-    }
+def _agent_shape(agent: Agent) -> AgentShape:
+    return AgentShape(user_id=agent.user_id, salesforce_user_id=agent.salesforce_user_id, name=agent.name)
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext | None:

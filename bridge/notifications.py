@@ -195,6 +195,7 @@ DATA_BY_TYPE: dict[str, type[Data]] = {
     "bridge.problem": Trouble,
     "bridge.recovered": Trouble,
     "bridge.maintenance": Notice,
+    "bridge.gap": Notice,
     "bridge.test": Notice,
 }
 """Every type that is sent, with the shape of its `data`."""

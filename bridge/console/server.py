@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from bridge.backstage import Backstage, NoSuchSessionError
 from bridge.console.access import guard
 from bridge.core.errors import BridgeError
 from bridge.escalation.engine import NoSuchIncidentError
@@ -22,32 +23,14 @@ LONGEST_NAME = 200
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Backstage(Protocol):
-    """What the console shows and does: the worker, seen from the front."""
+class Stage(Protocol):
+    """The worker as a whole."""
 
     def alive(self) -> bool:
         """True while the loop and the sweep move."""
 
     def unready(self) -> Sequence[str]:
         """Why traffic should not count on this worker; empty when it is ready."""
-
-    def metrics(self) -> bytes:
-        """The Prometheus text."""
-
-    def status(self) -> Mapping[str, Any]:
-        """The whole at a glance."""
-
-    def sessions(self) -> Sequence[Mapping[str, Any]]:
-        """Every Minerva session."""
-
-    def incidents(self) -> Sequence[Mapping[str, Any]]:
-        """Open incidents, then the latest resolved."""
-
-    def incident(self, incident_id: str) -> Mapping[str, Any]:
-        """One incident. Raises NoSuchIncidentError."""
-
-    def acknowledge(self, incident_id: str, by: str) -> Mapping[str, Any]:
-        """Acknowledge one. Raises NoSuchIncidentError, or Conflict when its state forbids it."""
 
 
 class PortTakenError(BridgeError):
@@ -57,7 +40,8 @@ class PortTakenError(BridgeError):
 class Console:
     """Serves the worker's HTTP interface until stopped."""
 
-    def __init__(self, backstage: Backstage, *, token: str | None) -> None:
+    def __init__(self, stage: Stage, backstage: Backstage, *, token: str | None) -> None:
+        self._stage = stage
         self._backstage = backstage
         self._app = web.Application(middlewares=[_shape_errors, guard(token)], client_max_size=MAX_BODY_BYTES)
         self._app.add_routes(
@@ -68,6 +52,7 @@ class Console:
                 web.get("/metrics", self._metrics),
                 web.get("/api/v1/status", self._status),
                 web.get("/api/v1/sessions", self._sessions),
+                web.post("/api/v1/sessions/{user_id}/{change:reconnect|pause|resume}", self._change_session),
                 web.get("/api/v1/incidents", self._incidents),
                 web.get("/api/v1/incidents/{id}", self._incident),
                 web.post("/api/v1/incidents/{id}/ack", self._ack),
@@ -96,21 +81,25 @@ class Console:
             await self._runner.cleanup()
 
     async def _livez(self, _request: web.Request) -> web.Response:
-        alive = self._backstage.alive()
+        alive = self._stage.alive()
         return web.json_response({"alive": alive}, status=200 if alive else 503)
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        reasons = list(self._backstage.unready())
+        reasons = list(self._stage.unready())
         return web.json_response({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._backstage.metrics(), headers={"Content-Type": METRICS_TYPE})
 
     async def _status(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._backstage.status())
+        return web.json_response(self._backstage.status(ready=not self._stage.unready()))
 
     async def _sessions(self, _request: web.Request) -> web.Response:
         return web.json_response({"sessions": list(self._backstage.sessions())})
+
+    async def _change_session(self, request: web.Request) -> web.Response:
+        user_id, change = request.match_info["user_id"], request.match_info["change"]
+        return web.json_response(self._backstage.change_session(user_id, change))
 
     async def _incidents(self, _request: web.Request) -> web.Response:
         return web.json_response({"incidents": list(self._backstage.incidents())})
@@ -142,6 +131,8 @@ async def _shape_errors(request: web.Request, handler: Handler) -> web.StreamRes
     """Answer every error as JSON: {"error": text}."""
     try:
         return await handler(request)
+    except NoSuchSessionError:
+        return web.json_response({"error": "there is no session of that user"}, status=404)
     except NoSuchIncidentError:
         return web.json_response({"error": "there is no incident of that id"}, status=404)
     except Conflict as error:

@@ -73,6 +73,26 @@ class Lifecycle:
         over = trouble.model_copy(update={"title": f"Over: {trouble.title}", "body": body})
         self._send("bridge.recovered", over, now, leave_out)
 
+    def gap(self, agent: str, since: float, until: float) -> None:
+        """Tell that events of an agent may be missing: history did not reach back far enough.
+
+        Args:
+            agent: Whose events.
+            since: The last event taken in, seconds since the epoch on Minerva's clock.
+            until: The oldest event that history still held.
+        """
+        start, end = rfc3339(since), rfc3339(until)
+        body = f"Events of {agent} between {start} and {end} may be missing: Minerva's history does not reach that far back."
+        self._post(
+            Notification(
+                id=f"gap/{agent}/{until:.3f}",
+                type="bridge.gap",
+                at=self._clock.now(),
+                data=Notice(title="Events may be missing", body=body, facts={"agent": agent, "from": start, "to": end}),
+                subject=f"gap {agent}",
+            )
+        )
+
     async def maintenance(self, event: MaintenanceAnnounced) -> str:
         """Pass on that Minerva will be down."""
         start = rfc3339(event.starts_at) if event.starts_at is not None else None

@@ -51,6 +51,11 @@ class Directory:
     """The agents that are known by name."""
 
     def __init__(self, agents: Iterable[AgentShape]) -> None:
+        self._agents: dict[str, AgentShape] = {}
+        self.replace(agents)
+
+    def replace(self, agents: Iterable[AgentShape]) -> None:
+        """Know these from now on."""
         self._agents = {agent.user_id: agent for agent in agents}
 
     def agent(self, user_id: str | None) -> AgentShape | None:

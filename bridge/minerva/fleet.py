@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Iterable, Sequence
 
@@ -10,10 +11,12 @@ import structlog
 from bridge.core.clock import Clock
 from bridge.core.gate import AdmissionGate
 from bridge.core.tasks import Tasks
-from bridge.events import Event
+from bridge.events import Event, MaintenanceAnnounced
 from bridge.metrics import Metrics
 from bridge.minerva.codec import CONTROL_TYPES, EVENT_TYPES
+from bridge.minerva.door import Door
 from bridge.minerva.endings import Ending
+from bridge.minerva.health import FleetHealth, Report
 from bridge.minerva.messages import Channel, user
 from bridge.minerva.session import Session, SessionConfig, State
 from bridge.minerva.tokens import Tokens
@@ -21,8 +24,14 @@ from bridge.minerva.transport import Connector
 
 log = structlog.get_logger()
 
-TroubleTold = Callable[[Session, bool], None]
-"""Called with a session and True when it needs to be reported, with False when it is well again."""
+Told = Callable[[Report], None]
+"""Called with what is to be reported of sessions or of the fleet."""
+
+GapTold = Callable[[str, float, float], None]
+"""Called with an agent and the instants (seconds since the epoch) between which events may be missing."""
+
+CLOSING_WAVE = 500
+"""Sessions closed side by side at a drain."""
 
 
 class Fleet:
@@ -30,7 +39,8 @@ class Fleet:
 
     Args:
         accept: Takes every event; returns at once.
-        trouble: Told once when a session is parked or failing, and once when it is well again.
+        report: Told once when a session is parked or failing, or many are, and once when they are well again.
+        gap: Told when history could not fill a gap.
     """
 
     def __init__(
@@ -46,7 +56,8 @@ class Fleet:
         gate: AdmissionGate,
         metrics: Metrics,
         accept: Callable[[Event], None],
-        trouble: TroubleTold,
+        report: Told,
+        gap: GapTold,
     ) -> None:
         self._org_id = org_id
         self._timezone = timezone
@@ -54,14 +65,16 @@ class Fleet:
         self._clock = clock
         self._dice = dice
         self._connector = connector
-        self._tokens = tokens
+        self._token_source = tokens
         self._gate = gate
+        self._door = Door(gate, clock)
         self._metrics = metrics
         self._accept = accept
-        self._trouble = trouble
-        self._tasks = Tasks()
+        self._report = report
+        self._gap = gap
         self._sessions: dict[str, Session] = {}
-        self._reported: set[str] = set()
+        self._tasks: dict[str, Tasks] = {}
+        self._health = FleetHealth()
         metrics.before_render(self._count_states)
 
     @property
@@ -70,8 +83,8 @@ class Fleet:
         return tuple(self._sessions.values())
 
     def session(self, user_id: str) -> Session | None:
-        """The session of that user, None when there is none."""
-        return self._sessions.get(user_id)
+        """The session of that agent, or of that supervisor; None when there is none."""
+        return self._sessions.get(user_id) or self._sessions.get(_supervisor(user_id))
 
     def start(
         self, agents: Iterable[str], *, supervisor: str, queues: Iterable[str] = (), teams: Iterable[str] = ()
@@ -83,9 +96,30 @@ class Fleet:
         if groups:
             self._open(supervisor, None, groups)
 
+    async def set_agents(self, agents: Iterable[str]) -> None:
+        """Open sessions for agents that joined and close those of agents that left; all others stay untouched."""
+        wanted = set(agents)
+        gone = [name for name, session in self._sessions.items() if session.agent and session.agent not in wanted]
+        for name in gone:
+            await self._tasks.pop(name).cancel()
+            for report in self._health.well(self._sessions.pop(name).user_id):
+                self._report(report)
+        joined = sorted(wanted - set(self._sessions))
+        for user_id in joined:
+            self._open(user_id, user_id, (user(user_id),))
+        if gone or joined:
+            log.info("fleet.agents_changed", agents=len(wanted), joined=len(joined), gone=len(gone))
+
     async def stop(self) -> None:
-        """Close every session with 1000 and wait until all are closed."""
-        await self._tasks.cancel()
+        """Close every session with 1000, wave by wave, and wait until all are closed."""
+        owners = list(self._tasks.values())
+        for start in range(0, len(owners), CLOSING_WAVE):
+            await asyncio.gather(*(owner.cancel() for owner in owners[start : start + CLOSING_WAVE]))
+
+    def tick(self) -> None:
+        """Report what has waited long enough; called every second."""
+        for report in self._health.tick(self._clock.monotonic(), len(self._sessions)):
+            self._report(report)
 
     def _open(self, user_id: str, agent: str | None, wanted: tuple[Channel, ...]) -> None:
         session = Session(
@@ -98,18 +132,26 @@ class Fleet:
             clock=self._clock,
             dice=self._dice,
             connector=self._connector,
-            tokens=self._tokens,
-            gate=self._gate,
+            tokens=self._token_source,
+            door=self._door,
             listener=self,
         )
         # An agent may carry the supervisor's name: sessions are told apart by what they are for.
-        self._sessions[user_id if agent is not None else f"{user_id} (supervisor)"] = session
-        self._tasks.start(session.run(), name=f"session {user_id}")
+        name = user_id if agent is not None else _supervisor(user_id)
+        self._sessions[name] = session
+        self._tasks[name] = Tasks()
+        self._tasks[name].start(session.run(), name=f"session {user_id}")
 
     # --- what sessions tell (session.Listener) -------------------------------------------------------------------
 
     def event_came(self, event: Event) -> None:
         """Hand an event on and note when it came."""
+        if isinstance(event, MaintenanceAnnounced):
+            starts_at, ends_at = event.starts_at, event.ends_at
+            self._door.close_between(
+                None if starts_at is None else starts_at - event.skew_s,
+                None if ends_at is None else ends_at - event.skew_s,
+            )
         now = self._clock.now()
         self._metrics.last_event.set(now)
         self._metrics.event_lag.observe(max(0.0, event.age(now)))
@@ -128,14 +170,24 @@ class Fleet:
         """Count an ending by its kind."""
         self._metrics.reconnects.labels(ending.kind.value).inc()
 
+    def gap_found(self, session: Session, channel: Channel, since: float, until: float) -> None:
+        """Count a gap and tell of it."""
+        self._metrics.gaps.inc()
+        log.warning("session.gap", user_id=session.user_id, channel=str(channel), seconds=round(until - since, 1))
+        self._gap(channel.id, since, until)
+
     def state_changed(self, session: Session) -> None:
         """Report a session that turns bad or well."""
-        if session.state is State.ERROR and session.user_id not in self._reported:
-            self._reported.add(session.user_id)
-            self._trouble(session, True)
-        elif session.state is State.CONNECTED and session.user_id in self._reported:
-            self._reported.discard(session.user_id)
-            self._trouble(session, False)
+        if session.parked:
+            reports = self._health.parked(session.user_id)
+        elif session.state is State.ERROR:
+            reports = self._health.failing(session.user_id, self._clock.monotonic(), len(self._sessions))
+        elif session.state in {State.CONNECTED, State.SUSPENDED}:
+            reports = self._health.well(session.user_id)
+        else:
+            return
+        for report in reports:
+            self._report(report)
 
     def fleet_held(self, seconds: float) -> None:
         """Hold the whole fleet's connects and SUBSCRIBEs; live sessions stay (PROTOCOL §6)."""
@@ -154,3 +206,7 @@ class Fleet:
             self._metrics.sessions.labels(state.value).set(count)
         self._metrics.agents.labels("wanted").set(wanted)
         self._metrics.agents.labels("connected").set(connected)
+
+
+def _supervisor(user_id: str) -> str:
+    return f"{user_id} (supervisor)"

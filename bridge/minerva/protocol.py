@@ -9,7 +9,7 @@ with `opened`, `received`, `tick` and `hold`, then drains `take()` in order. Aft
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from bridge.core.backoff import jittered
@@ -17,12 +17,14 @@ from bridge.events import Event
 from bridge.minerva import messages
 from bridge.minerva.codec import (
     CONTROL_TYPES,
+    GROUP_TYPES,
     Malformed,
     Message,
     Origin,
     envelope,
     number_field,
     parse,
+    sequence,
     text_field,
     to_event,
 )
@@ -32,6 +34,9 @@ from bridge.minerva.subscriptions import Ledger
 
 RETRY_AFTER_CAP_S = 300.0
 """No RATE_LIMITED holds longer than this (PROTOCOL §3)."""
+
+HELD_AT_MOST = 1000
+"""Live events that arrive while history is asked for are held back, so that it comes first; beyond this none is held."""
 
 REPLAY_WINDOW_S = 2.0
 """History may come as ordinary messages, unmarked. Within this time of a confirmation, what is older than the first
@@ -102,6 +107,15 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Replayed:
+    """A user channel's history is in. `full`: as much came as was asked for, so that older events may be missing."""
+
+    channel: Channel
+    oldest_at: float | None
+    full: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionFailed:
     """One subscription was refused or not answered; it is tried again."""
 
@@ -153,6 +167,7 @@ Output = (
     | Recorded
     | Counted
     | Ready
+    | Replayed
     | SubscriptionFailed
     | RateLimited
     | Latency
@@ -179,6 +194,20 @@ class _Heartbeat:
     next_at: float
     sent_at: float | None = None
     missed: int = 0
+
+
+@dataclass(slots=True)
+class _Replay:
+    """History of one channel on its way: what came so far, until when unmarked history is looked for."""
+
+    asked_wall: float
+    until: float | None = None
+    count: int = 0
+    oldest_at: float | None = None
+
+    def note(self, occurred_at: float) -> None:
+        self.count += 1
+        self.oldest_at = occurred_at if self.oldest_at is None else min(self.oldest_at, occurred_at)
 
 
 @dataclass(slots=True)
@@ -228,7 +257,10 @@ class Protocol:
     _beat_wall: float | None = field(default=None, init=False)
     _last_inbound_at: float = field(default=0.0, init=False)
     _held_until: float = field(default=0.0, init=False)
-    _replay_until: float = field(default=0.0, init=False)
+    _replays: dict[Channel, _Replay] = field(default_factory=dict, init=False)
+    _asking: set[Channel] = field(default_factory=set, init=False)
+    """The channels whose history was asked for and not answered yet."""
+    _held: list[Message] = field(default_factory=list, init=False)
     _skew: _Skew = field(default_factory=_Skew, init=False)
     _sequence: int | None = field(default=None, init=False)
 
@@ -249,6 +281,7 @@ class Protocol:
         if self.phase is Phase.AUTHENTICATING:
             return self._auth_due_at
         due = [self._beat_due_at(), self._ledger.due_at(not_before=self._held_until)]
+        due += [replay.until for replay in self._replays.values()]
         return min((each for each in due if each is not None), default=None)
 
     @property
@@ -307,6 +340,7 @@ class Protocol:
         if self.phase is Phase.AUTHENTICATING:
             self._end(Kind.AUTH_TIMEOUT, f"no answer to AUTH within {self.config.auth_timeout_s:g} s")
             return
+        self._end_replays(now)
         for channel in self._ledger.overdue(now):
             self._refused(channel, f"no answer within {self.config.subscribe_timeout_s:g} s", now)
         self._subscribe(now, wall)
@@ -333,20 +367,29 @@ class Protocol:
         if self.phase is Phase.AUTHENTICATING and message.type not in CONTROL_TYPES:
             self._outputs.append(Counted(message.type, "before_auth"))
             return
-        self._check_sequence(message)
+        if self._check_sequence(message):
+            self._subscribe(now, wall)  # before this event: what was missed comes first
         if message.type in CONTROL_TYPES:
             self._control(message, now, wall)
             return
-        self._event(message, now, replayed=False)
-
-    def _check_sequence(self, message: Message) -> None:
-        number = message.meta.get("sequence")
-        if not isinstance(number, int) or isinstance(number, bool):
+        if self._asking and len(self._held) < HELD_AT_MOST and message.type not in GROUP_TYPES:
+            self._held.append(message)
             return
+        self._event(message, replayed=None)
+
+    def _check_sequence(self, message: Message) -> bool:
+        """True when the sequence jumped: history is then asked for again."""
+        number = sequence(message)
+        if number is None:
+            return False
+        jumped = False
         if self._sequence is not None and number > self._sequence + 1:
             self._outputs.append(SequenceJump(self._sequence + 1, number))
+            self._ledger.ask_again()
+            jumped = True
         if self._sequence is None or number > self._sequence:
             self._sequence = number
+        return jumped
 
     def _control(self, message: Message, now: float, wall: float) -> None:
         match message.type:
@@ -389,6 +432,9 @@ class Protocol:
             return
         for channel in self._ledger.sendable(now):
             self._ledger.sent(channel, answer_due_at=now + self.config.subscribe_timeout_s)
+            if channel.group_type is None and self.history_limit:
+                self._replays[channel] = _Replay(asked_wall=wall)
+                self._asking.add(channel)
             text = messages.subscribe(channel, wall, message_id=self.new_id(), history_limit=self.history_limit)
             self._outputs.append(Send(text))
 
@@ -397,15 +443,34 @@ class Protocol:
         if channel is None or not self._ledger.confirmed(channel):
             self._outputs.append(Counted(message.type, "unmatched"))
             return
-        if channel.group_type is None:
-            self._replay_until = now + REPLAY_WINDOW_S
         history = message.payload.get("history")
         for raw in history if isinstance(history, list) else ():
             try:
-                self._event(envelope(raw), now, replayed=True)
+                self._event(envelope(raw), replayed=channel)
             except Malformed as error:
                 self._outputs.append(Counted("malformed", error.reason, error.excerpt))
+        replay = self._replays.get(channel)
+        if replay is not None:
+            replay.until = now + REPLAY_WINDOW_S
+        self._asking.discard(channel)
+        self._release()
         self._settle()
+
+    def _end_replays(self, now: float) -> None:
+        for channel, replay in list(self._replays.items()):
+            if replay.until is not None and replay.until <= now:
+                del self._replays[channel]
+                self._outputs.append(Replayed(channel, replay.oldest_at, replay.count >= self.history_limit))
+
+    def _release(self) -> None:
+        """Let go of what was held back, in the order in which it happened."""
+        if self._held and not self._asking:
+            held, self._held = sorted(self._held, key=lambda message: message.sent_at), []
+            for message in held:
+                try:
+                    self._event(message, replayed=None)
+                except Malformed as error:
+                    self._outputs.append(Counted("malformed", error.reason, error.excerpt))
 
     def _subscription_refused(self, message: Message, now: float) -> None:
         channel = self._ledger.named_by(message)
@@ -423,6 +488,9 @@ class Protocol:
             roll=self.roll(),
         )
         self._ledger.refused(channel, reason, retry_at=now + wait)
+        self._replays.pop(channel, None)
+        self._asking.discard(channel)
+        self._release()
         self._outputs.append(SubscriptionFailed(channel, reason))
         self._settle()
 
@@ -441,15 +509,20 @@ class Protocol:
         self.hold(now + wait)
         self._outputs.append(RateLimited(wait))
 
-    def _event(self, message: Message, now: float, *, replayed: bool) -> None:
-        event = to_event(message, Origin(self.agent, self._skew.seconds, replayed))
+    def _event(self, message: Message, *, replayed: Channel | None) -> None:
+        """Deliver an event; `replayed` is the channel in whose history list it stood."""
+        event = to_event(message, Origin(self.agent, self._skew.seconds, replayed is not None))
         if event is None:
             self._outputs.append(Counted(message.type, "unknown"))
             return
-        history = replayed or now < self._replay_until
-        if history and event.agent is not None and event.occurred_at - event.skew_s < self.first_contact_at:
-            self._outputs.append(Recorded(event, "before_first_contact"))
-            return
+        replay = self._replays.get(replayed or messages.user(event.agent)) if event.agent is not None else None
+        happened_at = event.occurred_at - event.skew_s
+        if replay is not None and (replayed is not None or happened_at < replay.asked_wall):
+            replay.note(event.occurred_at)
+            if happened_at < self.first_contact_at:
+                self._outputs.append(Recorded(event, "before_first_contact"))
+                return
+            event = event if event.replayed else replace(event, replayed=True)
         self._outputs.append(Delivered(event))
 
     # --- heartbeats ----------------------------------------------------------------------------------------------

@@ -19,11 +19,11 @@ import structlog
 from bridge.core.backoff import jittered
 from bridge.core.clock import Clock
 from bridge.core.errors import Refused, Unavailable
-from bridge.core.gate import AdmissionGate
 from bridge.core.privacy import mask_text
 from bridge.core.tasks import first_exit
 from bridge.events import Event
 from bridge.minerva import messages, protocol
+from bridge.minerva.door import Door
 from bridge.minerva.endings import Disposition, Ending, Kind, classify
 from bridge.minerva.messages import Channel, Identity
 from bridge.minerva.protocol import Protocol, ProtocolConfig
@@ -72,6 +72,9 @@ class Listener(Port):
     def latency_measured(self, seconds: float) -> None:
         """A heartbeat's round trip."""
 
+    def gap_found(self, session: Session, channel: Channel, since: float, until: float) -> None:
+        """History could not fill a gap: events between these instants (Minerva's clock) may be missing."""
+
     def connection_ended(self, session: Session, ending: Ending) -> None:
         """A connection ended, or never came about."""
 
@@ -96,7 +99,7 @@ class Session:
     dice: random.Random
     connector: Connector
     tokens: Tokens
-    gate: AdmissionGate
+    door: Door
     listener: Listener
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
@@ -106,6 +109,8 @@ class Session:
     attempts: int = field(default=0, init=False)
     """Failed attempts in a row; back to 0 only after `stable_after_s` of `connected`."""
     parked: bool = field(default=False, init=False)
+    paused: bool = field(default=False, init=False)
+    """True while an operator wants the session closed."""
     failed: tuple[Channel, ...] = field(default=(), init=False)
     """Subscriptions that do not work at present: the session is degraded while there are any."""
     last_ending: Ending | None = field(default=None, init=False)
@@ -117,6 +122,11 @@ class Session:
     _machine: Protocol | None = field(default=None, init=False)
     _written: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _nudged: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _interrupted: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _accepted_at: dict[Channel, float] = field(default_factory=dict, init=False)
+    """Per channel the latest event taken in, on Minerva's clock."""
+    _gap_begins_at: dict[Channel, float] = field(default_factory=dict, init=False)
+    """The same as it was when the connection was lost or the sequence jumped: from where a gap would begin."""
     _want_fresh_token: bool = field(default=False, init=False)
     _refused: bool = field(default=False, init=False)
     _renewed: bool = field(default=False, init=False)
@@ -136,6 +146,21 @@ class Session:
         """End a wait between attempts now: an operator, a roster change or a new token says so."""
         self._nudged.set()
 
+    def reconnect(self) -> None:
+        """Close the connection, if there is one, and connect anew at once, parked or not."""
+        self._interrupted.set()
+        self._nudged.set()
+
+    def pause(self) -> None:
+        """Close the session and keep it closed until `resume`."""
+        self.paused = True
+        self.reconnect()
+
+    def resume(self) -> None:
+        """Connect again after a pause."""
+        self.paused = False
+        self._nudged.set()
+
     def hold(self, seconds: float) -> None:
         """Send no SUBSCRIBE for that long."""
         if self._machine is not None:
@@ -148,6 +173,11 @@ class Session:
         self._history_limit = self.config.history_limit
         try:
             while True:
+                while self.paused:
+                    self._enter(State.SUSPENDED)
+                    self._nudged.clear()
+                    await self._nudged.wait()
+                self._interrupted.clear()
                 await self._follow(await self._survive())
         finally:
             self._enter(State.DISCONNECTED)
@@ -175,6 +205,8 @@ class Session:
         if ending.kind is Kind.TOO_LARGE:
             self._history_limit //= 2  # if it came out of history, it would come again (PROTOCOL §1)
         match classify(ending):
+            case Disposition.STAY_CLOSED:
+                self.attempts = 0  # an operator asked for it: that is no failure
             case Disposition.REAUTHENTICATE if self.tokens.renewable and not self._refused:
                 # One fresh token, then parked; a static token is parked at once (PROTOCOL §1).
                 self._refused = self._want_fresh_token = True
@@ -208,6 +240,8 @@ class Session:
         await self._wait(wait)
 
     async def _wait(self, seconds: float) -> None:
+        if self._interrupted.is_set():
+            return
         self._nudged.clear()
         await first_exit(self.clock.sleep(seconds), self._nudged.wait())
 
@@ -222,9 +256,15 @@ class Session:
 
     async def _connection(self) -> Ending:
         """Connect once and stay until it ends; every way it can end is returned, never raised."""
-        await self.gate.admitted()
-        if self.state is not State.ERROR:
-            self._enter(State.RECONNECTING if self.attempts else State.CONNECTING)
+        if self.door.closed:
+            self._enter(State.SUSPENDED)
+        elif self.state is not State.ERROR:
+            self._enter(State.CONNECTING if self.last_ending is None else State.RECONNECTING)
+        await first_exit(self.door.admitted(), self._interrupted.wait())
+        if self._interrupted.is_set():
+            return Ending(Kind.BY_US, reason="interrupted")
+        if self.state is State.SUSPENDED:
+            self._enter(State.RECONNECTING)
         try:
             token = await self.tokens.token(self.user_id, fresh=self._want_fresh_token)
         except Refused as error:
@@ -253,18 +293,21 @@ class Session:
         except ConnectFailed as error:
             return error.ending
         self._machine = machine
+        self._gap_begins_at = dict(self._accepted_at)
         outcome = _Outcome()
         try:
             machine.opened(token.value, self.clock.monotonic(), self.clock.now())
             outbox: list[str] = []
             self._apply(machine, outbox, outcome)
             await first_exit(
-                self._read(connection, machine, outbox, outcome), self._write(connection, machine, outbox, outcome)
+                self._read(connection, machine, outbox, outcome),
+                self._write(connection, machine, outbox, outcome),
+                self._interrupted.wait(),
             )
         finally:
             self._machine = None
             await connection.close(outcome.close_code)
-        return outcome.ending or Ending(Kind.LOST)
+        return outcome.ending or Ending(Kind.BY_US, reason="interrupted")
 
     async def _read(self, connection: Connection, machine: Protocol, outbox: list[str], outcome: _Outcome) -> None:
         """Only reads: parse, note, hand on. 0.1 s of work here would make heartbeats look missed."""
@@ -302,23 +345,35 @@ class Session:
 
     def _apply(self, machine: Protocol, outbox: list[str], outcome: _Outcome) -> None:
         for output in machine.take():
+            if not isinstance(output, protocol.Delivered):
+                self._written.set()  # something to send, or another deadline than the writer knows of
             match output:
                 case protocol.Delivered(event):
                     self.last_event_at = self.clock.now()
                     self.listener.event_came(event)
+                    if event.agent is not None:  # after it was taken in: progress never runs ahead of intake
+                        channel = messages.user(event.agent)
+                        self._accepted_at[channel] = max(self._accepted_at.get(channel, 0.0), event.occurred_at)
                 case protocol.Send(text):
                     outbox.append(text)
-                    self._written.set()
                 case protocol.Ended(ending, close_code):
                     outcome.ending, outcome.close_code = ending, close_code
-                    self._written.set()
                 case protocol.Ready(failed):
                     self._ready(failed)
+                case protocol.Replayed(channel, oldest_at, full):
+                    self._replayed(channel, oldest_at=oldest_at, full=full)
                 case _:
                     self._report(output)
 
+    def _replayed(self, channel: Channel, *, oldest_at: float | None, full: bool) -> None:
+        """A gap is reported only when history cannot have filled it (PROTOCOL §5)."""
+        since = self._gap_begins_at.get(channel)
+        if full and since is not None and oldest_at is not None and oldest_at > since:
+            self.listener.gap_found(self, channel, since, oldest_at)
+
     def _ready(self, failed: tuple[Channel, ...]) -> None:
         self.failed = failed
+        self.door.passed()
         if self._connected_at is None:
             self._connected_at = self.clock.monotonic()
             log.info("session.connected", user_id=self.user_id, failed=[str(channel) for channel in failed])
@@ -345,6 +400,7 @@ class Session:
                 self.listener.message_counted("ERROR", "told")
                 log.warning("session.server_error", user_id=self.user_id, code=code, message=message)
             case protocol.SequenceJump(expected, got):
+                self._gap_begins_at = dict(self._accepted_at)
                 self.listener.message_counted("sequence", "jump")
                 log.warning("session.sequence_jump", user_id=self.user_id, expected=expected, got=got)
             case _:

@@ -25,6 +25,8 @@ class Entry:
 
     state: State = State.WANTED
     due_at: float | None = None
+    answered: bool = False
+    """True once it was confirmed or refused: from then on it keeps nobody waiting."""
     failures: int = 0
     reason: str | None = None
 
@@ -34,6 +36,7 @@ class Ledger:
 
     def __init__(self, wanted: Iterable[Channel]) -> None:
         self._entries = {channel: Entry() for channel in wanted}
+        self._unanswered = len(self._entries)
 
     def __contains__(self, channel: Channel) -> bool:
         return channel in self._entries
@@ -44,12 +47,16 @@ class Ledger:
     @property
     def settled(self) -> bool:
         """True when no channel is waiting for its first answer."""
-        return all(entry.state in {State.CONFIRMED, State.FAILED} or entry.failures for entry in self._entries.values())
+        return not self._unanswered
 
     @property
     def failed(self) -> tuple[Channel, ...]:
         """The channels that do not work at present."""
-        return tuple(channel for channel, entry in self if entry.state is not State.CONFIRMED)
+        return tuple(
+            channel
+            for channel, entry in self
+            if entry.state is not State.CONFIRMED and (entry.failures or not entry.answered)
+        )
 
     def sendable(self, now: float) -> list[Channel]:
         """The channels to ask for now: new ones, and failed ones whose wait is over."""
@@ -71,6 +78,7 @@ class Ledger:
         if entry is None or entry.state is State.CONFIRMED:
             return False
         entry.state, entry.due_at, entry.failures, entry.reason = State.CONFIRMED, None, 0, None
+        self._answered(entry)
         return True
 
     def refused(self, channel: Channel, reason: str, *, retry_at: float) -> None:
@@ -78,6 +86,18 @@ class Ledger:
         entry = self._entries[channel]
         entry.state, entry.due_at, entry.reason = State.FAILED, retry_at, reason
         entry.failures += 1
+        self._answered(entry)
+
+    def _answered(self, entry: Entry) -> None:
+        if not entry.answered:
+            entry.answered = True
+            self._unanswered -= 1
+
+    def ask_again(self) -> None:
+        """Want the users' channels once more, for their history: the confirmed ones go back to the start."""
+        for channel, entry in self:
+            if channel.group_type is None and entry.state is State.CONFIRMED:
+                entry.state, entry.due_at = State.WANTED, None
 
     def overdue(self, now: float) -> list[Channel]:
         """The channels whose answer did not come in time."""
@@ -109,11 +129,13 @@ class Ledger:
         """
         channel, user_id = text_field(message, "channel"), text_field(message, "userId")
         group_type, group_id = text_field(message, "groupType"), text_field(message, "groupId")
-        for candidate in self._entries:
-            if candidate.group_type is None and user_id == candidate.id and channel in {None, "user"}:
-                return candidate
-            if candidate.group_type is not None and (group_type, group_id) == (candidate.group_type, candidate.id):
-                return candidate
+        named = None
+        if group_id is not None and (group_type == "queue" or group_type == "team"):
+            named = Channel(group_id, "queue" if group_type == "queue" else "team")
+        elif user_id is not None and channel in {None, "user"}:
+            named = Channel(user_id)
+        if named is not None and named in self._entries:
+            return named
         if user_id or group_id:
             return None
         waiting = [

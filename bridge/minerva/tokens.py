@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
+import structlog
 
 from bridge.core.clock import Clock
 from bridge.core.errors import Refused, Unavailable
 from bridge.core.gate import AdmissionGate
 from bridge.core.logging import redactor
+
+log = structlog.get_logger()
 
 ENDPOINT = "/api/auth/ws-token"
 REQUEST_TIMEOUT_S = 5.0
@@ -24,10 +27,11 @@ REFRESH_AHEAD_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token and when it should be replaced (seconds since the epoch; None: never)."""
+    """A token, when it should be replaced and when it ends (seconds since the epoch; None: never)."""
 
     value: str
     refresh_at: float | None = None
+    expires_at: float | None = None
 
 
 class Tokens(Protocol):
@@ -38,6 +42,9 @@ class Tokens(Protocol):
 
     async def token(self, user_id: str, *, fresh: bool = False) -> Token:
         """The token of that user; a new one when `fresh`. Raises Refused or Unavailable."""
+
+    async def refresh_due(self) -> None:
+        """Replace the tokens that are due, so that the next connect finds a fresh one. Never raises."""
 
 
 class StaticToken:
@@ -51,6 +58,9 @@ class StaticToken:
     async def token(self, user_id: str, *, fresh: bool = False) -> Token:  # noqa: ARG002 - the same for all
         """The configured token."""
         return self._token
+
+    async def refresh_due(self) -> None:
+        """Nothing to replace."""
 
 
 class TokenEndpoint:
@@ -89,16 +99,32 @@ class TokenEndpoint:
             usable = known is not None and (known is not before or not fresh)
             if known is not None and usable and not self._due(known):
                 return known
-            await self._gate.admitted()
-            token = await self._fetch(user_id)
+            try:
+                await self._gate.admitted()
+                token = await self._fetch(user_id)
+            except Unavailable:
+                if known is not None and usable and not self._expired(known):
+                    return known  # due, but still good
+                raise
             if known is not None:
                 redactor.forget(known.value)
             redactor.learn(token.value)
             self._known[user_id] = token
             return token
 
+    async def refresh_due(self) -> None:
+        """Replace the tokens that are due, one after another through the gate; live connections notice nothing."""
+        for user_id in [user_id for user_id, token in self._known.items() if self._due(token)]:
+            try:
+                await self.token(user_id)
+            except (Refused, Unavailable) as error:
+                log.warning("token.not_refreshed", user_id=user_id, reason=str(error))
+
     def _due(self, token: Token) -> bool:
         return token.refresh_at is not None and self._clock.now() >= token.refresh_at
+
+    def _expired(self, token: Token) -> bool:
+        return token.expires_at is not None and self._clock.now() >= token.expires_at
 
     async def _fetch(self, user_id: str) -> Token:
         try:
@@ -134,4 +160,4 @@ class TokenEndpoint:
         else:
             return Token(value)
         ahead = REFRESH_AHEAD_S if life > 2 * REFRESH_AHEAD_S else life / 2
-        return Token(value, refresh_at=now + life - ahead)
+        return Token(value, refresh_at=now + life - ahead, expires_at=now + life)

@@ -7,6 +7,7 @@ what `bridge config` prints.
 
 from __future__ import annotations
 
+from bridge.settings.agents_file import load as load_agents
 from bridge.settings.call_log import CallLog
 from bridge.settings.console import Console
 from bridge.settings.escalation import Escalation, Hours, Policy, Step
@@ -42,5 +43,6 @@ __all__ = [
     "Step",
     "describe",
     "load",
+    "load_agents",
     "reference",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bridge.core.errors import Problem
+from bridge.core.errors import ConfigurationError, Problem
 from bridge.settings.draft import Draft
 from bridge.settings.problems import explain
 from bridge.settings.roster import Agent
@@ -33,6 +33,23 @@ def read(draft: Draft, file: Path) -> dict[int, Agent]:
         wrong = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read: {error}"
         _fail(draft, file, None, one_line(wrong), "a CSV file in UTF-8")
         return {}
+
+
+def load(file: Path) -> tuple[Agent, ...]:
+    """Read the agents of a CSV file again, outside a start.
+
+    Raises:
+        ConfigurationError: something is wrong with it; holds every problem by file and line.
+    """
+    draft = Draft()
+    found = read(draft, file)
+    lines: dict[str, int] = {}
+    for line, agent in found.items():
+        if (first := lines.setdefault(agent.user_id, line)) != line:
+            _fail(draft, file, line, f"names {quoted(agent.user_id)} again, as line {first} does", "each agent once")
+    if draft.problems:
+        raise ConfigurationError(draft.problems)
+    return tuple(found.values())
 
 
 def _rows(draft: Draft, file: Path, reader: csv.DictReader[str]) -> dict[int, Agent]:

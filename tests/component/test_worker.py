@@ -380,6 +380,57 @@ async def test_without_a_token_only_loopback_hosts_are_answered(tmp_path: Path) 
             assert answer.status == 403
 
 
+async def test_a_session_can_be_paused_resumed_and_reconnected_by_name(tmp_path: Path) -> None:
+    async with scene(tmp_path) as stage:
+        path = f"/api/v1/sessions/{stage.agent}"
+        assert (await stage.api("POST", f"{path}/pause"))[0] == 200
+        await stage.minerva.wait_for(lambda: not stage.minerva.is_subscribed("user", stage.agent))
+        shown = {each["user_id"]: each for each in (await stage.api("GET", "/api/v1/sessions"))[1]["sessions"]}
+        assert (shown[stage.agent]["paused"], shown[stage.agent]["state"]) == (True, "suspended")
+        assert (await stage.api("POST", f"{path}/resume"))[0] == 200
+        await stage.subscribed()
+        connects = stage.minerva.journal.connects
+        assert (await stage.api("POST", f"{path}/reconnect"))[0] == 200
+        await stage.minerva.wait_for(lambda: stage.minerva.journal.connects == connects + 1)
+        assert (await stage.api("POST", "/api/v1/sessions/nobody/pause"))[0] == 404
+        assert (await stage.api("POST", f"{path}/explode"))[0] == 404
+
+
+async def test_agents_of_a_file_come_and_go_while_the_worker_runs(tmp_path: Path) -> None:
+    file = tmp_path / "agents.csv"
+    file.write_text("user_id,name\nagent-0001,First\nagent-0002,Second\n")
+    async with scene(tmp_path, {"BRIDGE_AGENTS": None, "BRIDGE_AGENTS_FILE": str(file)}) as stage:
+        look = stage.worker._look_at_roster
+        file.write_text("user_id,name\nagent-0002,Renamed\n")
+        await look()
+        await stage.minerva.wait_for(lambda: not stage.minerva.is_subscribed("user", "agent-0001"))
+        await stage.ring(stage.caller("none"), agent="agent-0002")
+        assert (await stage.receiver.wait("screen_pop"))["data"]["agent"]["name"] == "Renamed"
+        file.write_text("user_id,name\nagent-0002,Renamed\nagent-0002,Twice\n")
+        await look()
+        problem = (await stage.receiver.wait("bridge.problem"))["data"]
+        assert (problem["subject"], "agents.csv line 3" in problem["body"]) == ("source", True)
+        assert stage.minerva.is_subscribed("user", "agent-0002")
+        file.write_text("user_id,name\nagent-0001,First\nagent-0002,Second\n")
+        await look()
+        await stage.receiver.wait("bridge.recovered")
+        await stage.subscribed()
+
+
+async def test_a_gap_that_history_cannot_fill_is_told(tmp_path: Path) -> None:
+    async with scene(tmp_path, {"BRIDGE_MINERVA__HISTORY_LIMIT": "2"}) as stage:
+        await stage.ring(stage.caller("none"))
+        await stage.receiver.wait("screen_pop")
+        stage.minerva.arm(Reset(users=(stage.agent,)))
+        for _ in range(4):
+            await stage.voicemail(stage.caller("none"))
+        gap = (await stage.receiver.wait("bridge.gap"))["data"]
+        assert gap["facts"]["agent"] == stage.agent
+        assert gap["facts"]["from"] < gap["facts"]["to"]
+        _, page = await stage.api("GET", "/metrics")
+        assert metric(page, "minerva_bridge_gaps_total") == 1
+
+
 # --- start and end ---------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ import random
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,22 @@ from bridge.core.logging import redactor
 from bridge.events import CallRang, Event, VoicemailLeft
 from bridge.metrics import Metrics
 from bridge.minerva.fleet import Fleet
+from bridge.minerva.health import Report, SessionReport
 from bridge.minerva.protocol import ProtocolConfig
 from bridge.minerva.session import Session, SessionConfig, State
 from bridge.minerva.tokens import StaticToken, TokenEndpoint, Tokens
 from bridge.minerva.transport import AiohttpConnector
 from bridge.sandbox.certificates import make_server_tls
 from bridge.sandbox.minerva import SandboxMinerva
-from bridge.sandbox.minerva.acts import Chatty, Close, Drop, RateLimited, Reset, SessionExpired
+from bridge.sandbox.minerva.acts import Chatty, Close, Drop, Maintenance, RateLimited, Reset, SessionExpired
 from bridge.sandbox.minerva.faults import (
     AuthRefused,
     AuthUnanswered,
     Duplicate,
     Fault,
     HistoryForm,
+    Lose,
+    Sequence,
     Silent,
     SubscriptionError,
     SubscriptionUnconfirmed,
@@ -68,6 +71,10 @@ class Rig:
     gate: AdmissionGate
     events: list[Event] = field(default_factory=list)
     troubles: list[tuple[str, bool]] = field(default_factory=list)
+    gaps: list[tuple[str, float, float]] = field(default_factory=list)
+
+    def told(self, report: Report) -> None:
+        self.troubles.append((report.user_id if isinstance(report, SessionReport) else "fleet", report.ill))
 
     @property
     def session(self) -> Session:
@@ -124,7 +131,8 @@ async def rig(
             gate=gate,
             metrics=metrics,
             accept=lambda event: made[0].events.append(event),  # noqa: PLW0108 - the rig is made after the fleet
-            trouble=lambda session, ill: made[0].troubles.append((session.user_id, ill)),
+            report=lambda report: made[0].told(report),  # noqa: PLW0108 - the rig is made after the fleet
+            gap=lambda agent, since, until: made[0].gaps.append((agent, since, until)),
         )
         made.append(Rig(minerva, fleet, metrics, gate))
         fleet.start(
@@ -327,6 +335,96 @@ async def test_duplicates_carry_the_same_key() -> None:
         await stage.ring("c-1")
         await stage.until(lambda: len(stage.events) == 2)
         assert len({event.key for event in stage.events}) == 1
+
+
+async def test_a_paused_session_stays_closed_until_it_is_resumed() -> None:
+    async with rig() as stage:
+        await stage.connected()
+        stage.session.pause()
+        await stage.until(lambda: stage.session.state is State.SUSPENDED)
+        await stage.minerva.wait_for(lambda: stage.minerva.session_count == 0)
+        assert stage.minerva.journal.close_codes[1000] == 1
+        stage.session.resume()
+        await stage.connected(2)
+        assert stage.troubles == []
+
+
+async def test_reconnect_opens_a_parked_session_and_renews_a_live_one() -> None:
+    async with rig(AuthRefused(times=1)) as stage:
+        await stage.until(lambda: stage.session.parked)
+        stage.session.reconnect()
+        await stage.connected()
+        stage.session.reconnect()
+        await stage.connected(2)
+        assert stage.session.attempts == 0
+
+
+async def test_agents_that_join_and_leave_touch_no_other_session() -> None:
+    async with rig(agents=3) as stage:
+        await stage.until(lambda: stage.minerva.session_count == 3)
+        connects = stage.minerva.journal.connects
+        await stage.fleet.set_agents(["agent-0001", "agent-0003"])
+        await stage.minerva.wait_for(lambda: stage.minerva.session_count == 2)
+        await stage.fleet.set_agents(["agent-0001", "agent-0002", "agent-0003"])
+        await stage.minerva.wait_for(lambda: stage.minerva.is_subscribed("user", "agent-0002"))
+        assert stage.minerva.journal.connects == connects + 1
+        assert [session.user_id for session in stage.fleet.sessions] == ["agent-0001", "agent-0003", "agent-0002"]
+
+
+async def test_history_that_comes_back_full_is_a_gap_with_its_bounds() -> None:
+    config = replace(FAST, history_limit=5)
+    async with rig(HistoryForm(form="inline"), config=config) as stage:
+        await stage.connected()
+        await stage.ring("before")
+        await stage.until(lambda: stage.rung() == ["before"])
+        since = stage.events[0].occurred_at
+        stage.minerva.arm(Reset())
+        for number in range(8):
+            await stage.ring(f"c-{number}")
+        await stage.until(lambda: len(stage.gaps) == 1)
+        ((agent, begins, ends),) = stage.gaps
+        assert (agent, begins) == (AGENT, since)
+        assert ends >= since
+
+
+async def test_a_jump_in_the_sequence_fetches_what_was_missed() -> None:
+    async with rig(Sequence(), HistoryForm(form="inline")) as stage:
+        await stage.connected()
+        await stage.ring("first")
+        await stage.until(lambda: stage.rung() == ["first"])
+        stage.minerva.arm(Lose(times=1))
+        await stage.ring("lost")
+        await stage.ring("second")
+        await stage.until(lambda: set(stage.rung()) == {"first", "lost", "second"})
+        assert stage.minerva.journal.connects == 1
+        assert list(dict.fromkeys(stage.rung())) == ["first", "lost", "second"], (
+            "history comes before what revealed the gap"
+        )
+
+
+async def test_history_that_reaches_back_far_enough_is_no_gap() -> None:
+    async with rig(HistoryForm(form="inline")) as stage:
+        await stage.connected()
+        await stage.ring("before")
+        stage.minerva.arm(Reset())
+        await stage.ring("meanwhile")
+        await stage.until(lambda: "meanwhile" in stage.rung())
+        await stage.connected(2)
+        stage.session.reconnect()
+        await stage.connected(3)
+        assert stage.gaps == []
+
+
+async def test_in_a_maintenance_window_lost_sessions_wait_and_live_ones_stay() -> None:
+    async with rig(agents=2) as stage:
+        await stage.until(lambda: all(session.state is State.CONNECTED for session in stage.fleet.sessions))
+        stage.minerva.arm(Maintenance(starts_in_s=0.0, lasts_s=600.0))
+        await stage.until(lambda: stage.fleet._door.closed)
+        stage.minerva.arm(Drop(users=(AGENT,)))
+        await stage.until(lambda: stage.session.state is State.SUSPENDED)
+        assert stage.minerva.session_count == 1
+        stage.fleet._door.passed()
+        await stage.until(lambda: stage.session.state is State.CONNECTED)
 
 
 async def test_a_fleet_leaves_no_task_and_no_token_behind_however_it_is_stopped() -> None:

@@ -414,3 +414,67 @@ def test_the_token_stands_in_the_auth_message_alone() -> None:
     texts = [output.text for output in bench.take() if isinstance(output, protocol.Send)]
     assert ["secret-token" in text for text in texts].count(True) == 1
     assert json.loads(texts[0])["type"] == "AUTH"
+
+
+def test_live_events_that_come_while_history_is_asked_for_are_released_in_order_behind_it() -> None:
+    bench = Bench()
+    bench.open()
+    bench.say("AUTH_SUCCESS", {"clientId": "x"})
+    bench.take()
+    bench.say("CALL_ENDED", CALL, at=WALL + 0.3, id="later")
+    bench.say("CALL_INCOMING", CALL, at=WALL + 0.2, id="sooner")
+    assert delivered(bench.take()) == []
+    old = {
+        "type": "CALL_INCOMING",
+        "id": "history",
+        "timestamp": int((WALL + 0.1) * 1000),
+        "payload": {"callId": "c-0"},
+    }
+    bench.say("SUBSCRIPTION_CONFIRMED", {**user("agent-1").identity(), "history": [old]})
+    assert delivered(bench.take()) == ["history", "sooner", "later"]
+
+
+def test_what_is_held_back_is_bounded_and_let_go_when_the_subscription_fails() -> None:
+    bench = Bench()
+    bench.open()
+    bench.say("AUTH_SUCCESS", {"clientId": "x"})
+    bench.take()
+    for number in range(protocol.HELD_AT_MOST + 5):
+        bench.say("PRESENCE_UPDATE", {"userId": "agent-1"}, id=f"m-{number}")
+    assert len(delivered(bench.take())) == 5
+    bench.say("SUBSCRIPTION_ERROR", {**user("agent-1").identity(), "reason": "later"})
+    assert len(delivered(bench.take())) == protocol.HELD_AT_MOST
+
+
+def test_a_jump_in_the_sequence_asks_for_history_once_more_and_keeps_the_session_ready() -> None:
+    bench = Bench()
+    bench.ready()
+    bench.pass_time(3.0)
+    bench.take()
+    bench.say("PRESENCE_UPDATE", {"userId": "u"}, meta={"sequence": 1})
+    bench.take()
+    bench.say("CALL_INCOMING", CALL, meta={"sequence": 5}, id="after-the-gap")
+    outputs = bench.take()
+    assert protocol.SequenceJump(2, 5) in outputs
+    (subscribe,) = [json.loads(output.text) for output in outputs if isinstance(output, protocol.Send)]
+    assert subscribe["payload"]["options"] == {"includeHistory": True, "historyLimit": 50}
+    assert delivered(outputs) == []
+    assert bench.machine.failed == ()
+    bench.say("SUBSCRIPTION_CONFIRMED", user("agent-1").identity())
+    assert delivered(bench.take()) == ["after-the-gap"]
+
+
+@pytest.mark.parametrize(("count", "full"), [(3, True), (2, False), (0, False)])
+def test_the_end_of_a_replay_says_whether_older_events_may_be_missing(count: int, full: bool) -> None:
+    bench = Bench(history_limit=3)
+    bench.open()
+    bench.say("AUTH_SUCCESS", {"clientId": "x"})
+    bench.take()
+    history = [
+        {"type": "CALL_ENDED", "id": f"h-{number}", "timestamp": int((WALL + number) * 1000), "payload": CALL}
+        for number in range(count)
+    ]
+    bench.say("SUBSCRIPTION_CONFIRMED", {**user("agent-1").identity(), "history": history})
+    bench.pass_time(protocol.REPLAY_WINDOW_S)
+    (replayed,) = [output for output in bench.take() if isinstance(output, protocol.Replayed)]
+    assert (replayed.full, replayed.oldest_at) == (full, WALL if count else None)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from bridge.minerva.health import FleetHealth, FleetReport, SessionReport
+
+
+def names(count: int) -> list[str]:
+    return [f"agent-{number:02d}" for number in range(count)]
+
+
+def test_a_parked_session_is_reported_at_once_and_once() -> None:
+    health = FleetHealth()
+    assert health.parked("a") == [SessionReport("a", ill=True)]
+    assert health.parked("a") == []
+    assert health.well("a") == [SessionReport("a", ill=False)]
+    assert health.well("a") == []
+
+
+def test_in_a_small_fleet_each_failing_session_is_reported_at_once() -> None:
+    health = FleetHealth()
+    assert health.failing("a", 0.0, 3) == [SessionReport("a", ill=True)]
+    assert health.tick(100.0, 3) == []
+
+
+def test_more_than_half_of_a_fleet_is_one_problem_after_a_minute() -> None:
+    health = FleetHealth()
+    for name in names(30):
+        assert health.failing(name, 0.0, 50) == []
+    assert health.tick(59.9, 50) == []
+    (report,) = health.tick(60.0, 50)
+    assert report == FleetReport(ill=True, count=30, names=names(25))
+    assert health.tick(61.0, 50) == []
+
+
+def test_half_of_a_fleet_is_reported_singly() -> None:
+    health = FleetHealth()
+    for name in names(2):
+        health.failing(name, 0.0, 4)
+    assert health.tick(60.0, 4) == [SessionReport(name, ill=True) for name in names(2)]
+
+
+def test_a_fleet_that_recovers_says_so_and_names_who_is_left() -> None:
+    health = FleetHealth()
+    for name in names(6):
+        health.failing(name, 0.0, 10)
+    health.tick(60.0, 10)
+    for name in names(6)[2:]:
+        assert health.well(name) == []
+    assert health.tick(61.0, 10) == [
+        FleetReport(ill=False),
+        SessionReport("agent-00", ill=True),
+        SessionReport("agent-01", ill=True),
+    ]
+
+
+def test_who_heals_within_the_minute_is_never_reported() -> None:
+    health = FleetHealth()
+    health.failing("a", 0.0, 10)
+    assert health.well("a") == []
+    assert health.tick(120.0, 10) == []
