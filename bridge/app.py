@@ -302,6 +302,7 @@ class Worker:
         gate = AdmissionGate(self._clock, rate=minerva.connect_rate)
         self._tokens = self._build_tokens(gate, tls)
         self._fleet = Fleet(
+            shared_as=minerva.service_user if minerva.sessions == "shared" else None,
             org_id=self.settings.org_id,
             timezone=_timezone(),
             config=SessionConfig(

@@ -61,7 +61,7 @@ class Backstage:
             "started_at": rfc3339(self._started_at),
             "ready": ready,
             "sessions": dict(counts),
-            "agents": sum(session.agent is not None for session in self._fleet.sessions),
+            "agents": sum(channel.group_type is None for session in self._fleet.sessions for channel in session.wanted),
             "queues": len(self._settings.queues),
             "salesforce": {"instance_url": self._authenticator.instance_url},
             "sinks": self._dispatcher.status(),
@@ -97,7 +97,7 @@ class Backstage:
 def _shown(session: Session) -> dict[str, Any]:
     return {
         "user_id": session.user_id,
-        "kind": "agent" if session.agent is not None else "supervisor",
+        "kind": _kind(session),
         "state": session.state.value,
         "degraded": session.degraded,
         "parked": session.parked,
@@ -111,3 +111,9 @@ def _shown(session: Session) -> dict[str, Any]:
         "latency_s": session.latency_s,
         "last_ending": str(session.last_ending) if session.last_ending is not None else None,
     }
+
+
+def _kind(session: Session) -> str:
+    if session.agent is not None:
+        return "agent"
+    return "shared" if any(channel.group_type is None for channel in session.wanted) else "supervisor"

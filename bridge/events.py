@@ -164,6 +164,11 @@ class MaintenanceAnnounced(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivitySeen(Event):
-    """Kept for counts and the console: presence, agent status, team and queue traffic."""
+    """Kept for counts and the console: presence, agent status, team and queue traffic.
+
+    When it names an agent and their call, both are kept: on a shared session that tells whose call it is.
+    """
 
     subject: str | None = None
+    about_agent: str | None = None
+    call_id: str | None = None

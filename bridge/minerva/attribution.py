@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
-from bridge.events import CallEvent, CallRang, Event
+from bridge.events import ActivitySeen, CallEvent, CallRang, Event
 
 PLACE_WITHIN_S = 2.0
+TOLERANCE_S = 0.05
+"""A sleeper may wake a little early by the other clock."""
+
 CALLS_REMEMBERED = 20_000
 
 
@@ -24,45 +27,47 @@ class Attribution:
     unplaced: int = 0
     """Rings that went on without an agent."""
 
-    def take(self, event: Event, now: float, *, call_agent: tuple[str, str] | None = None) -> list[Event]:
-        """Take an event in; gives those that are ready, this one and those it places.
+    def take(self, event: Event, now: float) -> list[Event]:
+        """Take an event in; gives those that are ready: the ring that it places, then the event itself.
 
-        Args:
-            event: What came in; `agent` is set when it says itself whom it concerns.
-            now: The present.
-            call_agent: A call id and its agent, when the message names both.
+        `event.agent` is set when the event says itself whom it concerns. A ring that nobody claims yet is kept.
         """
         ready: list[Event] = []
-        if call_agent is not None:
-            self._remember(*call_agent)
-            waiting = self._waiting.pop(call_agent[0], None)
-            if waiting is not None:
-                ready.append(placed(waiting[1], call_agent[1]))
-        if isinstance(event, CallEvent):
-            if event.agent is not None:
-                self._remember(event.call_id, event.agent)
-            elif (agent := self._agents.get(event.call_id)) is not None:
-                event = placed(event, agent)
+        known = _call_and_agent(event)
+        if known is not None:
+            call_id, agent = known
+            self._remember(call_id, agent)
+            if (waiting := self._waiting.pop(call_id, None)) is not None:
+                ready.append(placed(waiting[1], agent))
+        elif isinstance(event, CallEvent):
+            at = self._agents.get(event.call_id)
+            if at is not None and not isinstance(event, CallRang):
+                event = placed(event, at)
             elif isinstance(event, CallRang):
+                # A ring that names nobody may be a transfer: whoever had the call before is no answer.
                 self._waiting[event.call_id] = (now + PLACE_WITHIN_S, event)
                 return ready
         return [*ready, event]
 
     def overdue(self, now: float) -> list[Event]:
         """The rings that nobody claimed in time; they go on without an agent."""
-        late = [call_id for call_id, (due, _) in self._waiting.items() if due <= now]
+        late = [call_id for call_id, (due, _) in self._waiting.items() if due <= now + TOLERANCE_S]
         self.unplaced += len(late)
         return [self._waiting.pop(call_id)[1] for call_id in late]
-
-    def deadline(self) -> float | None:
-        """When the next ring is overdue."""
-        return next((due for due, _ in self._waiting.values()), None)
 
     def _remember(self, call_id: str, agent: str) -> None:
         self._agents[call_id] = agent
         self._agents.move_to_end(call_id)
         while len(self._agents) > CALLS_REMEMBERED:
             self._agents.popitem(last=False)
+
+
+def _call_and_agent(event: Event) -> tuple[str, str] | None:
+    if isinstance(event, CallEvent) and event.agent is not None:
+        return event.call_id, event.agent
+    if isinstance(event, ActivitySeen) and event.call_id is not None and event.about_agent is not None:
+        return event.call_id, event.about_agent
+    return None
 
 
 def placed(event: CallEvent, agent: str) -> CallEvent:

@@ -87,11 +87,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a message came in: the session's agent (None on the supervisor session) and what is known of its clock."""
+    """Where a message came in: the session's agent (None on the supervisor session) and what is known of its clock.
+
+    On a session `shared` by all agents the message itself says whom it concerns, if anything does.
+    """
 
     agent: str | None
     skew_s: float = 0.0
     replayed: bool = False
+    shared: bool = False
 
 
 def parse(text: str) -> Message:
@@ -214,7 +218,7 @@ def _required(message: Message, name: str) -> str:
 def _base(message: Message, origin: Origin, subject: str | None) -> dict[str, Any]:
     """The fields every event has. A missing id becomes type:subject:timestamp (PROTOCOL §2)."""
     event_id = message.id or f"{message.type}:{subject or ''}:{int(message.sent_at * 1000)}"
-    agent = None if message.type in GROUP_TYPES else origin.agent
+    agent = None if message.type in GROUP_TYPES else origin.agent or (_named_agent(message) if origin.shared else None)
     said = _text(message.meta.get("priority"))
     return {
         "key": event_id if agent is None else f"{agent}/{event_id}",
@@ -228,6 +232,19 @@ def _base(message: Message, origin: Origin, subject: str | None) -> dict[str, An
         "correlation_id": _text(message.meta.get("correlationId")),
         "replayed": origin.replayed,
     }
+
+
+def _named_agent(message: Message) -> str | None:
+    """Whom a message on a shared session concerns, by its own words (PROTOCOL §4)."""
+    payload = message.payload
+    named = _text(payload.get("agentId")) or _text(payload.get("userId")) or _text(message.meta.get("userId"))
+    if named is not None:
+        return named
+    participants = payload.get("participants")
+    for each in participants if isinstance(participants, list) else ():
+        if isinstance(each, dict) and each.get("role") == "agent" and (agent := _text(each.get("id"))):
+            return agent
+    return None
 
 
 def _hint(payload: Mapping[str, Any]) -> CallerHint:
@@ -362,7 +379,12 @@ def _maintenance(message: Message, origin: Origin) -> MaintenanceAnnounced:
 def _activity(message: Message, origin: Origin) -> ActivitySeen:
     payload = message.payload
     subject = next((text for name in _SUBJECTS if (text := _text(payload.get(name)))), None)
-    return ActivitySeen(**_base(message, origin, subject), subject=subject)
+    return ActivitySeen(
+        **_base(message, origin, subject),
+        subject=subject,
+        about_agent=_text(payload.get("agentId")),
+        call_id=_text(payload.get("callId")),
+    )
 
 
 _SUBJECTS = ("userId", "agentId", "queueId", "groupId", "teamId", "callId")

@@ -13,6 +13,7 @@ from bridge.core.gate import AdmissionGate
 from bridge.core.tasks import Tasks
 from bridge.events import Event, MaintenanceAnnounced
 from bridge.metrics import Metrics
+from bridge.minerva.attribution import PLACE_WITHIN_S, Attribution
 from bridge.minerva.codec import CONTROL_TYPES, EVENT_TYPES
 from bridge.minerva.door import Door
 from bridge.minerva.endings import Ending
@@ -30,6 +31,9 @@ Told = Callable[[Report], None]
 GapTold = Callable[[str, float, float], None]
 """Called with an agent and the instants (seconds since the epoch) between which events may be missing."""
 
+SHARED, SUPERVISOR = " shared", " supervisor"
+"""The names under which those sessions are kept; no user id begins with a space."""
+
 CLOSING_WAVE = 500
 """Sessions closed side by side at a drain."""
 
@@ -38,6 +42,7 @@ class Fleet:
     """Runs the sessions and tells what comes in.
 
     Args:
+        shared_as: The user id of the one session that all agents share; None for one session per agent.
         accept: Takes every event; returns at once.
         report: Told once when a session is parked or failing, or many are, and once when they are well again.
         gap: Told when history could not fill a gap.
@@ -46,6 +51,7 @@ class Fleet:
     def __init__(
         self,
         *,
+        shared_as: str | None = None,
         org_id: str,
         timezone: str,
         config: SessionConfig,
@@ -59,6 +65,9 @@ class Fleet:
         report: Told,
         gap: GapTold,
     ) -> None:
+        self._shared_as = shared_as
+        self._attribution = Attribution()
+        self._late = Tasks()
         self._org_id = org_id
         self._timezone = timezone
         self._config = config
@@ -84,21 +93,29 @@ class Fleet:
 
     def session(self, user_id: str) -> Session | None:
         """The session of that agent, or of that supervisor; None when there is none."""
-        return self._sessions.get(user_id) or self._sessions.get(_supervisor(user_id))
+        return self._sessions.get(user_id) or next(
+            (session for session in self._sessions.values() if session.user_id == user_id), None
+        )
 
     def start(
         self, agents: Iterable[str], *, supervisor: str, queues: Iterable[str] = (), teams: Iterable[str] = ()
     ) -> None:
         """Open the sessions; each connects when the gate lets it."""
-        for user_id in agents:
-            self._open(user_id, user_id, (user(user_id),))
+        if self._shared_as is not None:
+            self._open(SHARED, self._shared_as, None, tuple(map(user, agents)))
+        else:
+            for user_id in agents:
+                self._open(user_id, user_id, user_id, (user(user_id),))
         groups = (*(Channel(each, "queue") for each in queues), *(Channel(each, "team") for each in teams))
         if groups:
-            self._open(supervisor, None, groups)
+            self._open(SUPERVISOR, supervisor, None, groups)
 
     async def set_agents(self, agents: Iterable[str]) -> None:
         """Open sessions for agents that joined and close those of agents that left; all others stay untouched."""
         wanted = set(agents)
+        if self._shared_as is not None:
+            self._sessions[SHARED].want(tuple(user(agent) for agent in sorted(wanted)))
+            return
         gone = [name for name, session in self._sessions.items() if session.agent and session.agent not in wanted]
         for name in gone:
             await self._tasks.pop(name).cancel()
@@ -106,13 +123,13 @@ class Fleet:
                 self._report(report)
         joined = sorted(wanted - set(self._sessions))
         for user_id in joined:
-            self._open(user_id, user_id, (user(user_id),))
+            self._open(user_id, user_id, user_id, (user(user_id),))
         if gone or joined:
             log.info("fleet.agents_changed", agents=len(wanted), joined=len(joined), gone=len(gone))
 
     async def stop(self) -> None:
         """Close every session with 1000, wave by wave, and wait until all are closed."""
-        owners = list(self._tasks.values())
+        owners = [*self._tasks.values(), self._late]
         for start in range(0, len(owners), CLOSING_WAVE):
             await asyncio.gather(*(owner.cancel() for owner in owners[start : start + CLOSING_WAVE]))
 
@@ -121,7 +138,7 @@ class Fleet:
         for report in self._health.tick(self._clock.monotonic(), len(self._sessions)):
             self._report(report)
 
-    def _open(self, user_id: str, agent: str | None, wanted: tuple[Channel, ...]) -> None:
+    def _open(self, name: str, user_id: str, agent: str | None, wanted: tuple[Channel, ...]) -> None:
         session = Session(
             user_id=user_id,
             agent=agent,
@@ -136,8 +153,6 @@ class Fleet:
             door=self._door,
             listener=self,
         )
-        # An agent may carry the supervisor's name: sessions are told apart by what they are for.
-        name = user_id if agent is not None else _supervisor(user_id)
         self._sessions[name] = session
         self._tasks[name] = Tasks()
         self._tasks[name].start(session.run(), name=f"session {user_id}")
@@ -155,7 +170,20 @@ class Fleet:
         now = self._clock.now()
         self._metrics.last_event.set(now)
         self._metrics.event_lag.observe(max(0.0, event.age(now)))
-        self._accept(event)
+        if self._shared_as is None:
+            self._accept(event)
+            return
+        ready = self._attribution.take(event, self._clock.monotonic())
+        if not ready or event not in ready:
+            self._late.start(self._place_late(), name="a ring that nobody claims yet")
+        for each in ready:
+            self._accept(each)
+
+    async def _place_late(self) -> None:
+        await self._clock.sleep(PLACE_WITHIN_S)
+        for event in self._attribution.overdue(self._clock.monotonic()):
+            self._metrics.events.labels(event.type, "unplaced").inc()
+            self._accept(event)
 
     def message_counted(self, kind: str, outcome: str) -> None:
         """Count a message that became no event; types that nobody knows share one label."""
@@ -200,13 +228,11 @@ class Fleet:
         connected = wanted = 0
         for session in self._sessions.values():
             counts[session.state] += 1
-            wanted += session.agent is not None
-            connected += session.agent is not None and session.state is State.CONNECTED
+            users = sum(channel.group_type is None for channel in session.wanted)
+            wanted += users
+            if session.state is State.CONNECTED:
+                connected += users - sum(channel.group_type is None for channel in session.failed)
         for state, count in counts.items():
             self._metrics.sessions.labels(state.value).set(count)
         self._metrics.agents.labels("wanted").set(wanted)
         self._metrics.agents.labels("connected").set(connected)
-
-
-def _supervisor(user_id: str) -> str:
-    return f"{user_id} (supervisor)"

@@ -8,7 +8,7 @@ with `opened`, `received`, `tick` and `hold`, then drains `take()` in order. Aft
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -231,11 +231,11 @@ class Protocol:
     Args:
         config: The protocol's numbers.
         identity: As whom the session speaks.
-        agent: The user id that user events concern; None on the supervisor session.
+        agent: The user id that user events concern; None on a shared and on the supervisor session.
         wanted: The channels to subscribe.
         new_id: Gives a fresh message id.
         roll: Gives dice in [0, 1) for the retry of a refused subscription and the phase of the first heartbeat.
-        first_contact_at: History older than this (our clock, seconds since the epoch) is not acted on.
+        first_contacts: Per channel the instant before which history is not acted on (our clock, seconds since the epoch).
         history_limit: How much history to ask for; 0 for none.
     """
 
@@ -245,7 +245,7 @@ class Protocol:
     wanted: Iterable[Channel]
     new_id: Callable[[], str]
     roll: Callable[[], float]
-    first_contact_at: float
+    first_contacts: Mapping[Channel, float]
     history_limit: int = 50
     phase: Phase = field(default=Phase.OPENING, init=False)
     client_id: str | None = field(default=None, init=False)
@@ -309,6 +309,18 @@ class Protocol:
     def hold(self, until: float) -> None:
         """Send no SUBSCRIBE before that monotonic instant: the fleet was rate limited."""
         self._held_until = max(self._held_until, until)
+
+    def want(self, channels: Iterable[Channel], now: float, wall: float) -> None:
+        """Subscribe exactly these channels from now on: new ones are asked for, others are left."""
+        for channel in self._ledger.want(channels):
+            self._replays.pop(channel, None)
+            self._asking.discard(channel)
+            if self.phase in {Phase.SUBSCRIBING, Phase.READY}:
+                self._outputs.append(Send(messages.unsubscribe(channel, wall, message_id=self.new_id())))
+        if self.phase in {Phase.SUBSCRIBING, Phase.READY}:
+            self._subscribe(now, wall)
+            self._release()
+            self._settle()
 
     def received(self, text: str, now: float, wall: float) -> None:
         """One text frame came in. Never raises, whatever the text."""
@@ -511,15 +523,18 @@ class Protocol:
 
     def _event(self, message: Message, *, replayed: Channel | None) -> None:
         """Deliver an event; `replayed` is the channel in whose history list it stood."""
-        event = to_event(message, Origin(self.agent, self._skew.seconds, replayed is not None))
+        agent = self.agent or (replayed.id if replayed is not None else None)
+        origin = Origin(agent, self._skew.seconds, replayed is not None, shared=self.agent is None)
+        event = to_event(message, origin)
         if event is None:
             self._outputs.append(Counted(message.type, "unknown"))
             return
-        replay = self._replays.get(replayed or messages.user(event.agent)) if event.agent is not None else None
+        channel = messages.user(event.agent or "")
+        replay = self._replays.get(channel)
         happened_at = event.occurred_at - event.skew_s
         if replay is not None and (replayed is not None or happened_at < replay.asked_wall):
             replay.note(event.occurred_at)
-            if happened_at < self.first_contact_at:
+            if happened_at < self.first_contacts.get(channel, 0.0):
                 self._outputs.append(Recorded(event, "before_first_contact"))
                 return
             event = event if event.replayed else replace(event, replayed=True)

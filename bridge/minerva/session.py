@@ -116,7 +116,7 @@ class Session:
     last_ending: Ending | None = field(default=None, init=False)
     last_event_at: float | None = field(default=None, init=False)
     latency_s: float | None = field(default=None, init=False)
-    _first_contact_at: float | None = field(default=None, init=False)
+    _first_contacts: dict[Channel, float] = field(default_factory=dict, init=False)
     _history_limit: int = field(default=0, init=False)
     _connected_at: float | None = field(default=None, init=False)
     _machine: Protocol | None = field(default=None, init=False)
@@ -161,6 +161,18 @@ class Session:
         self.paused = False
         self._nudged.set()
 
+    def want(self, channels: tuple[Channel, ...]) -> None:
+        """Subscribe exactly these channels from now on; a live connection stays."""
+        self.wanted = channels
+        self._meet(channels)
+        if self._machine is not None:
+            self._machine.want(channels, self.clock.monotonic(), self.clock.now())
+            self._written.set()
+
+    def _meet(self, channels: tuple[Channel, ...]) -> None:
+        for channel in channels:
+            self._first_contacts.setdefault(channel, self.clock.now())
+
     def hold(self, seconds: float) -> None:
         """Send no SUBSCRIBE for that long."""
         if self._machine is not None:
@@ -169,7 +181,7 @@ class Session:
     async def run(self) -> None:
         """Hold the session for ever. Never raises but for cancellation."""
         # First contact comes before the first SUBSCRIBE: older history is never acted on (PROTOCOL §5).
-        self._first_contact_at = self.clock.now()
+        self._meet(self.wanted)
         self._history_limit = self.config.history_limit
         try:
             while True:
@@ -280,7 +292,7 @@ class Session:
             wanted=self.wanted,
             new_id=self.new_id,
             roll=self.dice.random,
-            first_contact_at=self._first_contact_at or 0.0,
+            first_contacts=self._first_contacts,
             history_limit=self._history_limit,
         )
         query = (
@@ -328,6 +340,7 @@ class Session:
         """Sends what the machine wants said and wakes it when something falls due."""
         while outcome.ending is None:
             self._written.clear()
+            self._apply(machine, outbox, outcome)  # what `want` asked for from outside
             while outbox:
                 text = outbox.pop(0)
                 self._log_frame("out", text)

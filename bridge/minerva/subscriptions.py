@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from bridge.minerva.codec import Message, text_field
-from bridge.minerva.messages import Channel
+from bridge.minerva.messages import Channel, GroupType
+
+_GROUPS: Mapping[str, GroupType] = {"queue": "queue", "team": "team"}
 
 
 class State(Enum):
@@ -93,6 +95,21 @@ class Ledger:
             entry.answered = True
             self._unanswered -= 1
 
+    def want(self, channels: Iterable[Channel]) -> list[Channel]:
+        """Want exactly these from now on; gives those to take leave of: subscribed and no longer wanted."""
+        wanted = dict.fromkeys(channels)
+        leaving = []
+        for channel in [channel for channel in self._entries if channel not in wanted]:
+            entry = self._entries.pop(channel)
+            self._unanswered -= not entry.answered
+            if entry.state in {State.SENT, State.CONFIRMED}:
+                leaving.append(channel)
+        for channel in wanted:
+            if channel not in self._entries:
+                self._entries[channel] = Entry()
+                self._unanswered += 1
+        return leaving
+
     def ask_again(self) -> None:
         """Want the users' channels once more, for their history: the confirmed ones go back to the start."""
         for channel, entry in self:
@@ -130,8 +147,8 @@ class Ledger:
         channel, user_id = text_field(message, "channel"), text_field(message, "userId")
         group_type, group_id = text_field(message, "groupType"), text_field(message, "groupId")
         named = None
-        if group_id is not None and (group_type == "queue" or group_type == "team"):
-            named = Channel(group_id, "queue" if group_type == "queue" else "team")
+        if group_id is not None and (kind := _GROUPS.get(group_type or "")) is not None:
+            named = Channel(group_id, kind)
         elif user_id is not None and channel in {None, "user"}:
             named = Channel(user_id)
         if named is not None and named in self._entries:

@@ -28,10 +28,6 @@ def _postgresql(value: Any) -> bool:
     return str(value).strip().startswith("postgres")
 
 
-def _shared(value: Any) -> bool:
-    return str(value).strip() == "shared"
-
-
 @dataclass(frozen=True, slots=True)
 class Gate:
     """A setting whose value, when `closed` says so, asks for something that is not built."""
@@ -44,7 +40,6 @@ class Gate:
 
 GATES = (
     Gate(("database_url",), _postgresql, "PostgreSQL is", "sqlite:///PATH"),
-    Gate(("minerva", "sessions"), _shared, "one session shared by all agents is", "per_agent"),
     Gate(
         ("roster", "salesforce_field"), _given, "a roster kept in Salesforce is", "BRIDGE_AGENTS or BRIDGE_AGENTS_FILE"
     ),

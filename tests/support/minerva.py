@@ -29,16 +29,17 @@ class Bench:
         history_limit: int = 50,
     ) -> None:
         numbers = itertools.count(1)
+        channels = tuple(wanted) if wanted is not None else (user(agent or "bridge"),)
         self.now = 0.0
         self.outputs: list[Output] = []
         self.machine = Protocol(
             config=config or ProtocolConfig(),
             identity=Identity(agent or "bridge", "00D000000000001EAA", "Europe/Berlin"),
             agent=agent,
-            wanted=tuple(wanted) if wanted is not None else (user(agent or "bridge"),),
+            wanted=channels,
             new_id=lambda: f"id-{next(numbers)}",
             roll=lambda: roll,
-            first_contact_at=first_contact_at,
+            first_contacts=dict.fromkeys(channels, first_contact_at),
             history_limit=history_limit,
         )
 

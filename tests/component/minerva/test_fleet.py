@@ -110,6 +110,7 @@ async def rig(
     tls: ssl.SSLContext | None = None,
     trust: ssl.SSLContext | None = None,
     compression: bool = False,
+    shared_as: str | None = None,
 ) -> AsyncIterator[Rig]:
     world = build_world(agents=max(agents, 1), queues=1)
     clock, metrics = SystemClock(), Metrics()
@@ -121,6 +122,7 @@ async def rig(
             tokens = TokenEndpoint(http, minerva.api_url, "service", world.org_id, clock=clock, gate=gate)
         made: list[Rig] = []
         fleet = Fleet(
+            shared_as=shared_as,
             org_id=world.org_id,
             timezone="UTC",
             config=config,
@@ -425,6 +427,40 @@ async def test_in_a_maintenance_window_lost_sessions_wait_and_live_ones_stay() -
         assert stage.minerva.session_count == 1
         stage.fleet._door.passed()
         await stage.until(lambda: stage.session.state is State.CONNECTED)
+
+
+async def test_one_shared_session_serves_all_agents_and_follows_the_roster() -> None:
+    async with rig(agents=3, shared_as="bridge") as stage:
+        await stage.until(lambda: stage.fleet.sessions[0].state is State.CONNECTED)
+        assert stage.minerva.session_count == 1
+        await stage.minerva.send_to_user("agent-0002", "CALL_INCOMING", {"callId": "named", "agentId": "agent-0002"})
+        await stage.minerva.send_to_user(
+            "agent-0003", "CALL_INCOMING", {"callId": "by-meta"}, meta={"userId": "agent-0003"}
+        )
+        await stage.until(lambda: len(stage.rung()) == 2)
+        assert [event.agent for event in stage.events] == ["agent-0002", "agent-0003"]
+        await stage.fleet.set_agents(["agent-0001", "agent-0003"])
+        await stage.minerva.wait_for(lambda: not stage.minerva.is_subscribed("user", "agent-0002"))
+        await stage.fleet.set_agents(["agent-0001", "agent-0002", "agent-0003"])
+        await stage.minerva.wait_for(lambda: stage.minerva.is_subscribed("user", "agent-0002"))
+        assert stage.minerva.journal.connects == 1
+        assert not stage.minerva.journal.violations
+
+
+async def test_on_a_shared_session_a_ring_is_placed_by_what_else_is_said_of_its_call() -> None:
+    async with rig(agents=2, shared_as="bridge") as stage:
+        await stage.until(lambda: stage.fleet.sessions[0].state is State.CONNECTED)
+        participants = [{"id": "caller", "role": "caller"}, {"id": "agent-0002", "role": "agent"}]
+        await stage.minerva.send_to_user("agent-0002", "CALL_INCOMING", {"callId": "c-1"})
+        await stage.minerva.send_to_user(
+            "agent-0002", "CALL_CONNECTED", {"callId": "c-1", "participants": participants}
+        )
+        await stage.until(lambda: stage.rung() == ["c-1"])
+        assert [event.agent for event in stage.events] == ["agent-0002", "agent-0002"]
+        await stage.minerva.send_to_user("agent-0001", "CALL_INCOMING", {"callId": "c-2"})
+        await stage.until(lambda: "c-2" in stage.rung())
+        assert stage.events[-1].agent is None
+        assert b'outcome="unplaced"' in stage.metrics.render()
 
 
 async def test_a_fleet_leaves_no_task_and_no_token_behind_however_it_is_stopped() -> None:

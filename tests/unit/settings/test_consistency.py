@@ -348,7 +348,6 @@ class TestNotAvailableYet:
         ("name", "value"),
         [
             ("DATABASE_URL", "postgresql://bridge:hunter2@db.example/bridge"),
-            ("MINERVA__SESSIONS", "shared"),
             ("ROSTER__SALESFORCE_FIELD", "Minerva_User__c"),
             ("SCREEN_POP__PREFER_OPEN_CASE", "true"),
             ("CALL_LOG__ENABLED", "on"),
