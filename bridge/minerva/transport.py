@@ -7,6 +7,7 @@ peer that keeps talking; the handshake has no timeout of its own; the 101st sock
 from __future__ import annotations
 
 import asyncio
+import asyncio.sslproto
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,21 @@ from bridge.minerva.messages import MAX_MESSAGE_BYTES, SUBPROTOCOL
 
 CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
+
+
+TLS_BUFFER_BYTES = 16 * 1024
+"""As much as one TLS record can hold. asyncio keeps a buffer of 256 KiB for each TLS connection, whatever comes."""
+
+
+def shrink_tls_buffers() -> bool:
+    """Let asyncio's TLS connections of this process keep 16 KiB instead of 256 KiB each; True when that worked.
+
+    `SSLProtocol.max_size` sizes the buffer; it is no public name, so a Python that calls it otherwise is left alone.
+    """
+    if not isinstance(getattr(asyncio.sslproto.SSLProtocol, "max_size", None), int):
+        return False
+    asyncio.sslproto.SSLProtocol.max_size = TLS_BUFFER_BYTES
+    return True
 
 
 class ConnectFailed(Unavailable):
@@ -78,6 +94,7 @@ class AiohttpConnector:
     def __init__(self, url: str, *, compression: bool, tls: ssl.SSLContext | None = None) -> None:
         self._url = url
         self._compress = 15 if compression else 0
+        shrink_tls_buffers()
         # limit=0: with the default of 100 the next session would wait for ever, silently.
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=tls if tls is not None else True),

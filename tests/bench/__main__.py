@@ -1,6 +1,6 @@
 """`make bench`: what the hot path costs, as ratios to the bare work in the same run. Asserts nothing.
 
-`python -m tests.bench [protocol] [lookup] [flow]`; all of them without arguments.
+`python -m tests.bench [protocol] [lookup] [flow] [fleet]`; all of them without arguments.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.bench import flow, lookup, protocol
+from tests.bench import fleet, flow, lookup, protocol
 
 BENCHES: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
     "protocol": protocol.run,
     "lookup": lookup.run,
     "flow": flow.run,
+    "fleet": fleet.run,
 }
 
 
