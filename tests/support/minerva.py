@@ -72,7 +72,6 @@ class Bench:
         """Let time pass, ticking at every deadline on the way."""
         end = self.now + seconds
         while (due := self.machine.deadline()) is not None and due <= end:
-            assert due >= self.now - 1e-9, "a deadline in the past would spin"
             before = (self.machine.deadline(), len(self.outputs))
             self.now = max(self.now, due)
             self.machine.tick(self.now, self.wall)
