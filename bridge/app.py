@@ -224,6 +224,7 @@ class Worker:
             dice=self._dice,
             metrics=self.telemetry,
             trouble=lambda name, why: self._troubles.sink(name, why),  # noqa: PLW0108 - made after the dispatcher, for it posts
+            lost=lambda name, why: self._troubles.dead_letters(name, why),  # noqa: PLW0108 - the same
         )
         self._lifecycle = Lifecycle(post=self._dispatcher.post, clock=self._clock)
         self._troubles = Troubles(self._lifecycle)
@@ -240,7 +241,7 @@ class Worker:
         self._authenticator = Authenticator(
             settings, self.settings.org_id, http=self._http, clock=self._clock, tls=_trust(settings.ca_file)
         )
-        client = SalesforceClient(settings, self._authenticator, self.telemetry)
+        self._client = client = SalesforceClient(settings, self._authenticator, self.telemetry)
         self._lookup = Lookup(
             client, settings, self.settings.screen_pop, self._clock, trouble=self._troubles.salesforce
         )
@@ -251,6 +252,8 @@ class Worker:
         """Log in once before anything can be popped: another org stops the start, all else is told and tried again."""
         try:
             await self._authenticator.login()
+            if self.settings.salesforce.auth == "token":
+                await self._client.check_org(self.settings.org_id)
         except WrongOrgError as error:
             raise ConfigurationError(
                 [

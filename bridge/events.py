@@ -56,9 +56,14 @@ class Event:
     correlation_id: str | None = None
     replayed: bool = False
 
+    @property
+    def happened_at(self) -> float:
+        """When it happened by our clock: Minerva's stamp with the skew taken off."""
+        return self.occurred_at - self.skew_s
+
     def age(self, now: float) -> float:
         """Seconds since it happened, clock skew taken off; negative when the clocks disagree."""
-        return now - (self.occurred_at - self.skew_s)
+        return now - self.happened_at
 
     def expired(self, now: float) -> bool:
         """True when its own time to live has run out (PROTOCOL §2)."""

@@ -38,6 +38,9 @@ Handler = Callable[[Any], Awaitable[str]]
 SIDE_BY_SIDE = 256
 """Subjects handled at once; the others wait their turn by priority."""
 
+URGENT_SIDE_BY_SIDE = 4096
+"""A ring's deadline runs from the ring: it must not wait behind what is slow, be it other rings."""
+
 CLAIMS_KEPT = 200_000
 CLAIM_LIFE_S = 24 * 3600.0
 """Longer than Minerva can replay: its history holds minutes, not days."""
@@ -108,14 +111,15 @@ class Intake:
 
     def _offer(self, head: Event) -> None:
         heapq.heappush(self._ready, (head.priority, next(self._order), subject(head)))
-        if self._working < SIDE_BY_SIDE:
+        if self._working < (URGENT_SIDE_BY_SIDE if head.priority is Priority.HIGH else SIDE_BY_SIDE):
             self._working += 1
             self._tasks.start(self._work(), name="intake")
 
     async def _work(self) -> None:
         """Handle what is ready until nothing is."""
         try:
-            while self._ready:
+            # An extra worker was let in for what is urgent, and leaves the rest to the others.
+            while self._ready and (self._working <= SIDE_BY_SIDE or self._ready[0][0] is Priority.HIGH):
                 _, _, name = heapq.heappop(self._ready)
                 lane = self._lanes[name]
                 await self._handle(lane[0])

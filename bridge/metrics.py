@@ -27,6 +27,7 @@ class Metrics:
         self.pops = self._counter("screen_pops", "Screen pops", ["outcome"])
         self.salesforce_calls = self._counter("salesforce_calls", "Salesforce API calls", ["operation", "outcome"])
         self.salesforce_remaining = self._gauge("salesforce_api_remaining_ratio", "Share of the day's API calls left")
+        self.salesforce_remaining.set(float("nan"))  # not known before the first answer
         self.deliveries = self._counter("deliveries", "Deliveries to sinks", ["sink", "outcome"])
         self.outbox_oldest = self._gauge("outbox_oldest_age_seconds", "Age of the oldest unsent delivery")
         self.dead_letters = self._gauge("dead_letters", "Deliveries given up and kept", ["sink"])

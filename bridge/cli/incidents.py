@@ -10,7 +10,7 @@ from urllib.parse import quote
 import typer
 from rich.table import Table
 
-from bridge.cli.api import WorkerApi
+from bridge.cli.api import ApiError, WorkerApi
 from bridge.cli.output import console
 
 app = typer.Typer(help="List, show and acknowledge service-level incidents.")
@@ -78,10 +78,12 @@ def _me() -> str:
 
 
 def _full_id(api: WorkerApi, start: str) -> str:
-    """Complete an id; one that fits none or several goes to the worker as it is, which says so."""
+    """Complete an id; one that fits none goes to the worker as it is, which says so. Raises ApiError for several."""
     fitting = [
         each["incident_id"] for each in api.get("/incidents")["incidents"] if each["incident_id"].startswith(start)
     ]
+    if len(fitting) > 1 and start not in fitting:
+        raise ApiError(f"{len(fitting)} incidents begin with {start}: give more of the id")
     return fitting[0] if len(fitting) == 1 else start
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Literal, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 # These print URLs, which hold telephone numbers, or every request.
 _CHATTY = {
@@ -52,6 +52,14 @@ class Redactor:
         return text
 
 
+def _printable(_logger: object, _name: str, record: EventDict) -> EventDict:
+    """Keep hostile text from steering a terminal: control characters are shown as escapes."""
+    for name, value in record.items():
+        if isinstance(value, str) and not value.isprintable() and name != "exception":
+            record[name] = "".join(char if char.isprintable() else repr(char)[1:-1] for char in value)
+    return record
+
+
 def _written(secret: str) -> set[str]:
     """The secret as it may stand in a line: plain, in a repr, in JSON."""
     return {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]}
@@ -84,7 +92,10 @@ def configure(
         renderer = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
         colors = (stream or sys.stderr).isatty()
-        renderer = [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
+        renderer = [
+            _printable,
+            structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback),
+        ]
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         _RedactingFormatter(

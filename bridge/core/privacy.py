@@ -6,7 +6,8 @@ import re
 
 _SHOWN = 2
 _SHORTEST_MASKED = 4
-_NUMBER = re.compile(r"\+?\d(?:[ ()./-]{0,2}\d){4,}")
+# Not inside a word: the digits of a record id are no telephone number.
+_NUMBER = re.compile(r"(?<![^\W_])\+?\d(?:[ ()./-]{0,2}\d){4,}(?![^\W_])")
 
 
 def mask_number(number: str | None) -> str | None:

@@ -20,7 +20,7 @@ import structlog
 from bridge.core.clock import Clock
 from bridge.core.errors import Ambiguous, SinkError
 from bridge.core.tasks import Tasks, first_exit
-from bridge.delivery.lanes import Lanes, Waiting
+from bridge.delivery.lanes import Lanes, Round, Waiting
 from bridge.delivery.retry import Again, Dead, Expired, decide, pause_s
 from bridge.delivery.routing import route
 from bridge.metrics import Metrics
@@ -34,6 +34,9 @@ MAX_WAITING = 20_000
 """Per sink: what comes beyond it becomes a dead letter, told and counted, before memory runs out."""
 
 MAX_DEAD_KEPT = 1_000
+FALLBACK_AFTER_ATTEMPTS = 3
+"""Failed attempts after which a delivery counts as reaching nobody; it is still tried, and the fallback serves."""
+
 TROUBLE_AFTER_FAILURES = 3
 """Failures in a row after which a sink is reported as a problem."""
 
@@ -57,6 +60,7 @@ class _Channel:
     failures: int = 0
     last_error: str | None = None
     reported: bool = False
+    lost: bool = False
     delivered: int = 0
     dead: deque[Waiting] = field(default_factory=lambda: deque(maxlen=MAX_DEAD_KEPT))
     dead_count: int = 0
@@ -68,7 +72,10 @@ class Dispatcher:
     Args:
         sinks: The configured sinks by name.
         routes: The routes in force.
-        envelope: org id and environment, as every webhook body names them.
+        org_id: The org, as every webhook body names it.
+        environment: The environment, as every webhook body names it.
+        trouble: Told that a sink fails, and that it delivers again.
+        lost: Told that a sink has dead letters, and that it delivers again.
     """
 
     def __init__(
@@ -82,6 +89,7 @@ class Dispatcher:
         dice: random.Random,
         metrics: Metrics,
         trouble: SinkTrouble = lambda _name, _why: None,
+        lost: SinkTrouble = lambda _name, _why: None,
     ) -> None:
         self._channels = {name: _Channel(sink) for name, sink in sinks.items()}
         self._routes = tuple(routes)
@@ -90,6 +98,7 @@ class Dispatcher:
         self._dice = dice
         self._metrics = metrics
         self._trouble = trouble
+        self._lost = lost
         self._tasks = Tasks()
         self._stopped = False
         metrics.before_render(self._observe)
@@ -115,31 +124,46 @@ class Dispatcher:
             self._metrics.deliveries.labels("", "unrouted").inc()
             log.error("delivery.unrouted", type=notification.type, notification_id=notification.id)
             return 0
-        taken = self.send(notification, [each for each in chosen.sinks if each.sink != leave_out])
+        fallback = tuple(each for each in chosen.fallback if each.sink != leave_out)
+        taken = self.send(notification, [each for each in chosen.sinks if each.sink != leave_out], fallback)
         if not taken and chosen.sinks:
-            taken = self.send(notification, [each for each in chosen.fallback if each.sink != leave_out])
+            taken = self.send(notification, fallback)
         return taken
 
-    def send(self, notification: Notification, addresses: Sequence[SinkRef]) -> int:
-        """Send a notification to these sinks, past the routes; returns to how many deliveries. Returns at once."""
+    def send(self, notification: Notification, addresses: Sequence[SinkRef], fallback: tuple[SinkRef, ...] = ()) -> int:
+        """Send a notification to these sinks, past the routes; returns to how many deliveries. Returns at once.
+
+        `fallback` serves when every one of them has failed three times or for good.
+        """
         body = notification.body(**self._envelope)
-        taken = set()
-        for address in addresses:
-            channel = self._channels[address.sink]
-            if notification.kind not in channel.sink.takes:
-                continue
-            for recipient in address.to if isinstance(address.to, tuple) else (address.to,):
-                if (address.sink, recipient) not in taken:  # a recipient named twice is told once
-                    taken.add((address.sink, recipient))
-                    self._enqueue(address.sink, channel, notification, body, recipient)
+        taken = self._split(notification, addresses)
+        round_ = Round(fallback, len(taken))
+        for name, recipient in taken:
+            self._enqueue(name, self._channels[name], notification, body, recipient=recipient, round_=round_)
         return len(taken)
+
+    def _split(self, notification: Notification, addresses: Sequence[SinkRef]) -> dict[tuple[str, str | None], None]:
+        """Whom the addresses mean, in order; a recipient named twice is told once."""
+        taken: dict[tuple[str, str | None], None] = {}
+        for address in addresses:
+            if notification.kind in self._channels[address.sink].sink.takes:
+                recipients = address.to if isinstance(address.to, tuple) else (address.to,)
+                taken |= dict.fromkeys((address.sink, recipient) for recipient in recipients)
+        return taken
 
     def takers(self, kind: Kind) -> tuple[str, ...]:
         """The names of all sinks that take that kind."""
         return tuple(name for name, channel in self._channels.items() if kind in channel.sink.takes)
 
     def _enqueue(
-        self, name: str, channel: _Channel, notification: Notification, body: Mapping[str, Any], recipient: str | None
+        self,
+        name: str,
+        channel: _Channel,
+        notification: Notification,
+        body: Mapping[str, Any],
+        *,
+        recipient: str | None,
+        round_: Round,
     ) -> None:
         delivery = Delivery(
             id=f"msg_{stable_id(self._envelope['org_id'], notification.id, name, recipient or '')}",
@@ -147,7 +171,7 @@ class Dispatcher:
             recipient=recipient,
             body=body,
         )
-        waiting = Waiting(delivery, created_at=self._clock.now())
+        waiting = Waiting(delivery, created_at=self._clock.now(), round=round_)
         if self._stopped or len(channel.lanes) >= MAX_WAITING:
             why = "the worker has stopped" if self._stopped else "the sink's queue is full"
             self._bury(name, channel, waiting, why)
@@ -218,6 +242,8 @@ class Dispatcher:
     def _delivered(self, name: str, channel: _Channel, waiting: Waiting) -> None:
         channel.lanes.settle(waiting)
         channel.delivered += 1
+        if waiting.round is not None:
+            waiting.round.reached = True
         channel.failures = 0
         channel.last_error = None
         self._metrics.deliveries.labels(name, "delivered").inc()
@@ -227,6 +253,9 @@ class Dispatcher:
         if channel.reported:
             channel.reported = False
             self._trouble(name, None)
+        if channel.lost:
+            channel.lost = False
+            self._lost(name, None)
 
     def _failed(self, name: str, channel: _Channel, waiting: Waiting, error: SinkError) -> None:
         now = self._clock.now()
@@ -251,6 +280,8 @@ class Dispatcher:
                     "delivery.failed", **self._named(name, waiting), reason=reason, again_in_s=round(at - now, 1)
                 )
                 channel.lanes.retry(waiting, self._clock.monotonic() + (at - now))
+                if waiting.attempts >= FALLBACK_AFTER_ATTEMPTS:
+                    self._give_up(waiting)
             case Expired():
                 self._expire(name, channel, waiting)
             case Dead(why):
@@ -271,6 +302,17 @@ class Dispatcher:
         channel.dead_count += 1
         self._metrics.deliveries.labels(name, "dead").inc()
         log.error("delivery.dead", **self._named(name, waiting), reason=why)
+        self._give_up(waiting)
+        if not channel.lost:
+            channel.lost = True
+            self._lost(name, f"{waiting.delivery.notification.type} {waiting.delivery.id}: {why}")
+
+    def _give_up(self, waiting: Waiting) -> None:
+        """This delivery reaches nobody, for now or for good: the route's fallback serves when none of its sinks does."""
+        notification = waiting.delivery.notification
+        if waiting.round is not None and waiting.round.give_up(waiting.delivery.id) and not self._stopped:
+            log.warning("delivery.fallback", type=notification.type, notification_id=notification.id)
+            self.send(notification, waiting.round.fallback)
 
     def _named(self, name: str, waiting: Waiting) -> dict[str, object]:
         return {

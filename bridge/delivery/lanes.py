@@ -11,7 +11,26 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from bridge.events import Priority
+from bridge.settings.routing import SinkRef
 from bridge.sinks.base import Delivery
+
+
+@dataclass(slots=True)
+class Round:
+    """What becomes of one notification over all sinks of its route, until it is known whether anybody is reached."""
+
+    fallback: tuple[SinkRef, ...]
+    deliveries: int
+    reached: bool = False
+    _hopeless: set[str] = field(default_factory=set)
+
+    def give_up(self, delivery_id: str) -> bool:
+        """Note that a delivery is failing; True, once, when that was the last hope and a fallback is to serve."""
+        self._hopeless.add(delivery_id)
+        if self.reached or len(self._hopeless) < self.deliveries or not self.fallback:
+            return False
+        self.reached = True
+        return True
 
 
 @dataclass(slots=True)
@@ -22,6 +41,7 @@ class Waiting:
     created_at: float
     attempts: int = 0
     last_error: str | None = None
+    round: Round | None = None
 
     @property
     def priority(self) -> Priority:

@@ -86,7 +86,7 @@ class CallHandler:
 
     def _began(self, event: CallRang | CallAnswered) -> float:
         """When it happened on our clock; a stamp from the future keeps no pop alive for longer than the rules say."""
-        return min(event.occurred_at - event.skew_s, self._clock.now())
+        return min(event.happened_at, self._clock.now())
 
     async def _pop(self, event: CallRang, *, since: float) -> str:
         started = self._clock.monotonic()
@@ -116,7 +116,7 @@ class CallHandler:
             Notification(
                 id=f"pop/{event.agent}/{event.call_id}",
                 type="screen_pop",
-                at=event.occurred_at,
+                at=event.happened_at,
                 data=pop,
                 subject=f"call {event.call_id}",
                 priority=event.priority,

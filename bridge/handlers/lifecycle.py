@@ -103,7 +103,7 @@ class Lifecycle:
             Notification(
                 id=f"maintenance/{event.id}",
                 type="bridge.maintenance",
-                at=event.occurred_at,
+                at=event.happened_at,
                 data=Notice(title="Minerva maintenance", body=body, facts=facts),
                 subject="maintenance",
             )

@@ -36,8 +36,8 @@ class Caller(Protocol):
 class CallerLookup(Protocol):
     """Finds callers, always by the deadline."""
 
-    async def find(self, number: str | None, hint: CallerHint) -> Caller:
-        """Find a caller. Never raises."""
+    async def find(self, number: str | None, hint: CallerHint, *, named: bool = False) -> Caller:
+        """Find a caller; `named` when a name is worth a call to Salesforce. Never raises."""
 
 
 class Post(Protocol):

@@ -52,7 +52,7 @@ class VoicemailHandler:
     async def left(self, event: VoicemailLeft) -> str:
         """Tell of a new voicemail, whatever its age: none is ever lost."""
         self._remember(event)
-        caller = await self._lookup.find(event.caller_number, event.caller)
+        caller = await self._lookup.find(event.caller_number, event.caller, named=True)
         self._tell("voicemail.new", event, caller, changed=())
         return "handled"
 
@@ -62,7 +62,7 @@ class VoicemailHandler:
         if before is not None:
             event = _completed(event, before)
         self._remember(event)
-        caller = await self._lookup.find(event.caller_number, event.caller)
+        caller = await self._lookup.find(event.caller_number, event.caller, named=True)
         self._tell("voicemail.updated", event, caller, changed=event.changed)
         return "handled"
 
@@ -98,7 +98,7 @@ class VoicemailHandler:
             Notification(
                 id=f"{kind}/{event.agent}/{event.voicemail_id if kind == 'voicemail.new' else event.id}",
                 type=kind,
-                at=event.occurred_at,
+                at=event.happened_at,
                 data=data,
                 subject=f"voicemail {event.agent}/{event.voicemail_id}",
                 priority=Priority.HIGH if event.urgency == "high" else event.priority,

@@ -31,6 +31,7 @@ from bridge.events import (
 )
 
 EXCERPT_LENGTH = 200
+LONGEST_NUMBER = 256  # the longest SIP address that carriers pass on; what is longer was not meant to be a number
 MAX_TIMESTAMP_MS = 253_402_300_799_000  # the last second of the year 9999: what a datetime can hold
 
 # Groups have no agent: one id concerns everybody.
@@ -259,7 +260,11 @@ def _hint(payload: Mapping[str, Any]) -> CallerHint:
 
 def _caller_number(payload: Mapping[str, Any]) -> str | None:
     """`from`, else (absent, null, empty) `ani` (PROTOCOL §5)."""
-    return _text(payload.get("from")) or _text(payload.get("ani"))
+    for name in ("from", "ani"):
+        number = (_text(payload.get(name)) or "").strip()
+        if number:
+            return number[:LONGEST_NUMBER]
+    return None
 
 
 def _call_rang(message: Message, origin: Origin) -> CallRang:

@@ -210,6 +210,8 @@ class Fleet:
             reports = self._health.parked(session.user_id)
         elif session.state is State.ERROR:
             reports = self._health.failing(session.user_id, self._clock.monotonic(), len(self._sessions))
+        elif session.degraded:
+            reports = self._health.degraded(session.user_id, self._clock.monotonic())
         elif session.state in {State.CONNECTED, State.SUSPENDED}:
             reports = self._health.well(session.user_id)
         else:

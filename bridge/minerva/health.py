@@ -1,6 +1,6 @@
 """Which sessions are to be reported, one by one or all as one. Pure.
 
-A parked session is reported at once, by itself. Failing ones are reported singly, but when more than half of a fleet of
+A parked session is reported at once, by itself; one that lacks a subscription after a minute. Failing ones are reported singly, but when more than half of a fleet of
 at least four fails, that is one problem of the fleet, reported after a minute (PROTOCOL §6).
 """
 
@@ -39,6 +39,7 @@ class FleetHealth:
     """Remembers who fails since when and what was told. `now` is monotonic seconds."""
 
     _failing: dict[str, float] = field(default_factory=dict)
+    _degraded: dict[str, float] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
     _fleet_told: bool = False
 
@@ -52,9 +53,16 @@ class FleetHealth:
         self._failing.setdefault(user_id, now)
         return self._tell(user_id) if fleet_size < SMALLEST_FLEET else []
 
+    def degraded(self, user_id: str, now: float) -> list[Report]:
+        """A session is connected, and a subscription of it does not work."""
+        self._failing.pop(user_id, None)
+        self._degraded.setdefault(user_id, now)
+        return []
+
     def well(self, user_id: str) -> list[Report]:
         """A session is connected, or no longer wanted."""
         self._failing.pop(user_id, None)
+        self._degraded.pop(user_id, None)
         if user_id not in self._told:
             return []
         self._told.discard(user_id)
@@ -74,6 +82,7 @@ class FleetHealth:
             self._fleet_told = True
             names = sorted(self._failing)[:NAMES_SHOWN]
             return [*reports, FleetReport(ill=True, count=len(self._failing), names=names)]
+        due += [user_id for user_id, since in self._degraded.items() if now - since >= FLEET_DELAY_S]
         for user_id in due:
             reports += self._tell(user_id)
         return reports

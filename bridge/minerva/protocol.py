@@ -48,6 +48,8 @@ LAG_TOLERANCE_S = 2.0
 ECHO_TOLERANCE_S = 0.001
 """Time stamps travel in whole milliseconds."""
 
+SKEW_NOISE_S = 1.0
+
 PLAUSIBLE_SKEW_S = 86_400.0
 """A clock further off than a day is a broken time stamp, not skew: it is left out of the estimate."""
 
@@ -216,6 +218,11 @@ class _Skew:
 
     seconds: float = 0.0
     round_trip_s: float = float("inf")
+
+    @property
+    def effective_s(self) -> float:
+        """What is taken off: less than a second is network and rounding, not a clock that is wrong."""
+        return self.seconds if abs(self.seconds) >= SKEW_NOISE_S else 0.0
 
     def learn(self, *, asked_at: float, answered_at: float, server_at: float) -> None:
         round_trip = answered_at - asked_at
@@ -524,14 +531,14 @@ class Protocol:
     def _event(self, message: Message, *, replayed: Channel | None) -> None:
         """Deliver an event; `replayed` is the channel in whose history list it stood."""
         agent = self.agent or (replayed.id if replayed is not None else None)
-        origin = Origin(agent, self._skew.seconds, replayed is not None, shared=self.agent is None)
+        origin = Origin(agent, self._skew.effective_s, replayed is not None, shared=self.agent is None)
         event = to_event(message, origin)
         if event is None:
             self._outputs.append(Counted(message.type, "unknown"))
             return
         channel = messages.user(event.agent or "")
         replay = self._replays.get(channel)
-        happened_at = event.occurred_at - event.skew_s
+        happened_at = event.happened_at
         if replay is not None and (replayed is not None or happened_at < replay.asked_wall):
             replay.note(event.occurred_at)
             if happened_at < self.first_contacts.get(channel, 0.0):

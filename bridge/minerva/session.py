@@ -10,7 +10,7 @@ import asyncio
 import random
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol as Port
 
@@ -19,7 +19,8 @@ import structlog
 from bridge.core.backoff import jittered
 from bridge.core.clock import Clock
 from bridge.core.errors import Refused, Unavailable
-from bridge.core.privacy import mask_text
+from bridge.core.logging import redactor
+from bridge.core.privacy import mask_digits, mask_text
 from bridge.core.tasks import first_exit
 from bridge.events import Event
 from bridge.minerva import messages, protocol
@@ -33,6 +34,7 @@ from bridge.minerva.transport import Binary, ConnectFailed, Connection, Connecto
 log = structlog.get_logger()
 
 LONGEST_TYPE_SHOWN = 60
+LONGEST_QUOTE = 300
 
 
 class State(Enum):
@@ -210,7 +212,7 @@ class Session:
         if self._connected_at is not None:
             self._refused = False
         self._connected_at = None
-        self.last_ending = ending
+        self.last_ending = ending = replace(ending, reason=self._quoted(ending.reason))
         if up_for >= self.config.stable_after_s:
             self.attempts, self._renewed = 0, False
         self.listener.connection_ended(self, ending)
@@ -398,11 +400,12 @@ class Session:
             case protocol.Counted(kind, outcome, excerpt):
                 self.listener.message_counted(kind, outcome)
                 shown = excerpt if self.config.show_callers else mask_text(excerpt)
-                self._tell_once(f"message.{outcome}", type=kind[:LONGEST_TYPE_SHOWN], excerpt=shown)
+                self._tell_once(f"message.{outcome}", type=self._quoted(kind)[:LONGEST_TYPE_SHOWN], excerpt=shown)
             case protocol.Recorded(event, why):
                 self.listener.message_counted(event.type, why)
             case protocol.SubscriptionFailed(channel, reason):
-                log.warning("subscription.failed", user_id=self.user_id, channel=str(channel), reason=reason)
+                told = self._quoted(reason)
+                log.warning("subscription.failed", user_id=self.user_id, channel=str(channel), reason=told)
             case protocol.RateLimited(retry_after_s):
                 log.warning("session.rate_limited", user_id=self.user_id, retry_after_s=retry_after_s)
                 self.listener.fleet_held(retry_after_s)
@@ -411,7 +414,8 @@ class Session:
                 self.listener.latency_measured(seconds)
             case protocol.ServerError(code, message):
                 self.listener.message_counted("ERROR", "told")
-                log.warning("session.server_error", user_id=self.user_id, code=code, message=message)
+                said = {"code": self._quoted(code), "message": self._quoted(message)}
+                log.warning("session.server_error", user_id=self.user_id, **said)
             case protocol.SequenceJump(expected, got):
                 self._gap_begins_at = dict(self._accepted_at)
                 self.listener.message_counted("sequence", "jump")
@@ -424,6 +428,11 @@ class Session:
         if what not in self._told:
             self._told.add(what)
             log.warning(what, user_id=self.user_id, **{name: fact for name, fact in facts.items() if fact})
+
+    def _quoted(self, text: str) -> str:
+        """Minerva's own words as they may be shown: they have been seen to repeat a token or a caller's number."""
+        shown = redactor(text[:LONGEST_QUOTE])
+        return shown if self.config.show_callers else mask_digits(shown)
 
     def _log_frame(self, direction: str, text: str) -> None:
         if self.config.log_frames:

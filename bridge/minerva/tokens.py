@@ -131,7 +131,10 @@ class TokenEndpoint:
             async with (
                 asyncio.timeout(REQUEST_TIMEOUT_S),
                 self._http.post(
-                    self._url, json={"userId": user_id, "orgId": self._org_id}, headers=self._headers
+                    self._url,
+                    json={"userId": user_id, "orgId": self._org_id},
+                    headers=self._headers,
+                    allow_redirects=False,  # another host is not asked, and not believed
                 ) as response,
             ):
                 if response.status in {400, 401, 403, 404}:

@@ -21,6 +21,7 @@ from bridge.minerva.messages import MAX_MESSAGE_BYTES, SUBPROTOCOL
 
 CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 TLS_BUFFER_BYTES = 16 * 1024
@@ -81,6 +82,23 @@ class Connector(Protocol):
         """Open one, with these parameters on the URL. Raises ConnectFailed."""
 
 
+async def _no_redirects(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Refuse to be sent elsewhere: the token is for the configured host alone, and AUTH would carry it there."""
+    response = await handler(request)
+    if response.status in REDIRECTS:
+        response.close()
+        raise _RedirectedError(response.status)
+    return response
+
+
+class _RedirectedError(aiohttp.ClientError):
+    """The upgrade was answered with a redirect."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"redirected with HTTP {status}")
+        self.status = status
+
+
 class AiohttpConnector:
     """Opens WebSockets with aiohttp. One for all sessions; close it at the end.
 
@@ -99,6 +117,7 @@ class AiohttpConnector:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=tls if tls is not None else True),
             cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(_no_redirects,),
         )
 
     async def connect(self, query: Mapping[str, str]) -> Connection:
@@ -118,6 +137,8 @@ class AiohttpConnector:
         except aiohttp.WSServerHandshakeError as error:
             retry_after = _seconds(error.headers.get("Retry-After") if error.headers is not None else None)
             raise ConnectFailed(handshake_refused(error.status, retry_after_s=retry_after)) from None
+        except _RedirectedError as error:
+            raise ConnectFailed(Ending(Kind.HANDSHAKE, reason=str(error))) from None
         except aiohttp.ClientConnectorCertificateError as error:
             raise ConnectFailed(Ending(Kind.CERTIFICATE, 1015, str(error.certificate_error))) from None
         except aiohttp.ClientSSLError as error:

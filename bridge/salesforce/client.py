@@ -19,7 +19,7 @@ from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSessi
 
 from bridge.core.errors import BridgeError, Refused, Unavailable
 from bridge.metrics import Metrics
-from bridge.salesforce.auth import Authenticator, Login
+from bridge.salesforce.auth import ORG_ID_LENGTH, Authenticator, Login, WrongOrgError
 from bridge.settings.salesforce import Salesforce
 
 RETRYABLE_CODES = frozenset(
@@ -67,6 +67,19 @@ class SalesforceClient:
         """Run one SOQL query and give the records of its first page. Raises as `call` does."""
         answer = await self.call("query", lambda api: api.query(soql))
         return _records(answer, "records")
+
+    async def check_org(self, org_id: str) -> None:
+        """Make sure that a given token speaks for that org: no login answer has named it.
+
+        Raises WrongOrgError; an org that does not tell is believed.
+        """
+        try:
+            found = await self.query("SELECT Id FROM Organization LIMIT 1")
+        except Refused:
+            return
+        landed = found[0].get("Id") if found else None
+        if isinstance(landed, str) and landed[:ORG_ID_LENGTH] != org_id[:ORG_ID_LENGTH]:
+            raise WrongOrgError(landed)
 
     async def call(self, name: str, operation: Operation) -> Any:
         """Run one operation in a thread; a login that has expired is renewed once.

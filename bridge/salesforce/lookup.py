@@ -26,6 +26,9 @@ from bridge.settings.screen_pop import ScreenPop
 
 log = structlog.get_logger()
 
+SHORT_ID = 15
+"""Characters of an id that name the record; three more only make it safe where case is lost."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -101,32 +104,41 @@ class Lookup:
         self._in_flight: dict[str, asyncio.Future[_Found]] = {}
         self._tasks = Tasks()
 
-    async def find(self, raw_number: str | None, hint: CallerHint) -> Answer:
+    async def find(self, raw_number: str | None, hint: CallerHint, *, named: bool = False) -> Answer:
         """Find a caller: by Minerva's own ids, the cache, or the org. Never raises and never later than the deadline.
 
         A search that misses the deadline goes on and warms the cache for the caller's next ring.
+
+        Args:
+            raw_number: The number as it came.
+            hint: What Minerva knows; ids of the right shape need no call to Salesforce.
+            named: True when a name is wanted that the ids alone do not give, at the price of that call.
         """
         started = self._clock.monotonic()
         number = None if phone.is_withheld(raw_number) else phone.read(raw_number or "", self._settings.default_region)
         known = known_record(hint)
-        if known is not None:
+        nobody = number is None or not phone.searchable(number)
+        if known is not None and (nobody or hint.name is not None or not named):
             return self._answer(number, (known,), started, source="ids")
-        if number is None or not phone.searchable(number):
+        if number is None or nobody:
             return self._answer(number, (), started, source="none")
         cached = self._cache.get(number.key)
         if cached is not None:
-            return self._answer(number, cached, started, source="cache")
+            return self._answer(number, _as_known(known, cached), started, source="cache")
         search, joined = self._shared(number)
         try:
             async with asyncio.timeout(self._settings.lookup_deadline):
                 found = await asyncio.shield(search)
         except TimeoutError:
             reason = f"Salesforce did not answer within {self._settings.lookup_deadline:g} s"
-            return self._answer(number, (), started, source="none", degraded=reason)
         except BridgeError as error:
-            return self._answer(number, (), started, source="none", degraded=f"Salesforce: {mask_digits(str(error))}")
-        calls = 0 if joined else found.api_calls
-        return self._answer(number, found.hits, started, source="salesforce", api_calls=calls)
+            reason = f"no answer from Salesforce: {mask_digits(str(error))}"
+        else:
+            hits, calls = _as_known(known, found.hits), 0 if joined else found.api_calls
+            return self._answer(number, hits, started, source="salesforce", api_calls=calls)
+        if known is not None:
+            return self._answer(number, (known,), started, source="ids")
+        return self._answer(number, (), started, source="none", degraded=reason)
 
     async def close(self) -> None:
         """Give up searches that are still under way."""
@@ -191,3 +203,10 @@ class Lookup:
     def _verified(self, records: Sequence[Mapping[str, Any]], number: PhoneNumber) -> tuple[Hit, ...]:
         settings = self._settings
         return tuple(ranked(verified(records, number, settings.default_region), settings.lookup_objects))
+
+
+def _as_known(known: Hit | None, hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+    """The record that Minerva names, as the org knows it, where it names one."""
+    if known is None:
+        return hits
+    return tuple(hit for hit in hits if hit.id[:SHORT_ID] == known.id[:SHORT_ID]) or (known,)

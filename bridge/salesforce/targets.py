@@ -32,7 +32,7 @@ def known_record(hint: CallerHint) -> Hit | None:
         ("Case", hint.case_id),
     ):
         if value is not None and valid_id(value, object_name):
-            return Hit(object_name, value, hint.name if object_name == "Contact" else None, "")
+            return Hit(object_name, value, None, "")
     return None
 
 

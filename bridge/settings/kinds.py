@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import ssl
 from pathlib import Path
 from typing import Annotated
 
@@ -137,12 +138,28 @@ Secret = Annotated[
 ]
 NotEmpty = AfterValidator(_some)
 """For lists. Unlike a least length it says nothing when it is elements that are wrong."""
+
+
+def _certificates(path: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except (ssl.SSLError, OSError, ValueError):
+        raise Refusal("holds no certificate in PEM form") from None
+    return path
+
+
 ApiName = Annotated[Text, AfterValidator(_api_name), Expects("API name", "an API name such as Contact or Visit__c")]
 ApiNames = Annotated[
     tuple[ApiName, ...],
     NotEmpty,
     AfterValidator(_distinct),
     Expects("JSON list", 'a JSON list of API names, as ["Contact","Account"]'),
+]
+CaFile = Annotated[
+    Path,
+    AfterValidator(_readable),
+    AfterValidator(_certificates),
+    Expects("path", "the path of a PEM file of certificates"),
 ]
 ReadableFile = Annotated[Path, AfterValidator(_readable), Expects("path", "the path of a readable file")]
 Lowered = BeforeValidator(_lower)

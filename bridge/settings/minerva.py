@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bridge.settings.kinds import Count, Duration, DurationOrZero, Rate, ReadableFile, Secret, Switch, Text
+from bridge.settings.kinds import CaFile, Count, Duration, DurationOrZero, Rate, Secret, Switch, Text
 from bridge.settings.model import Expects, Model, Shown
 from bridge.settings.urls import SocketUrl, WebUrl
 
@@ -71,6 +71,6 @@ class Minerva(Model):
         default=True, description="Offer permessage-deflate; costs about 100 KiB of memory a session."
     )
     retry_after_unit: Literal["s", "ms"] = Field(default="s", description="Unit of retryAfter in RATE_LIMITED.")
-    ca_file: ReadableFile | None = Field(
+    ca_file: CaFile | None = Field(
         default=None, description="PEM file of the authority that signed Minerva's certificate, if it is a private one."
     )

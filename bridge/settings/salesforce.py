@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from bridge.settings.kinds import ApiNames, Count, Duration, DurationOrZero, ReadableFile, Secret, Share, Text
+from bridge.settings.kinds import ApiNames, CaFile, Count, Duration, DurationOrZero, Secret, Share, Text
 from bridge.settings.model import Expects, Model, Refusal, Shown
 from bridge.settings.urls import WebUrl
 
@@ -94,7 +94,7 @@ class Salesforce(Model):
     api_version: Annotated[
         str, BeforeValidator(_number_as_text), AfterValidator(_api_version), Expects("text", "a version such as 67.0")
     ] = Field(default="67.0", description="Version of the Salesforce API.")
-    ca_file: ReadableFile | None = Field(
+    ca_file: CaFile | None = Field(
         default=None, description="PEM file of the authority that signed the org's certificate, if a private one."
     )
     timeout: Duration = Field(default=5.0, description="How long one API call may take.")

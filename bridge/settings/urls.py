@@ -71,7 +71,10 @@ def _web(value: str) -> str:
 
 
 def _socket(value: str) -> str:
-    return _checked(value, ("wss", "ws"))
+    checked = _checked(value, ("wss", "ws"))
+    if split(value).query:
+        raise Refusal("has a query", "a URL without ?…; a token has its own variable")
+    return checked
 
 
 def _proxy(value: str) -> str:

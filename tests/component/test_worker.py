@@ -11,6 +11,7 @@ import pytest
 from bridge.app import Worker
 from bridge.console.server import PortTakenError
 from bridge.core.errors import ConfigurationError
+from bridge.intake import SIDE_BY_SIDE
 from bridge.sandbox.minerva.acts import Malformed, Reset
 from bridge.sandbox.salesforce import Fault
 from bridge.sandbox.salesforce.fault_actions import UNAVAILABLE_PAGE, Hang
@@ -324,6 +325,51 @@ async def test_a_failing_sink_is_a_problem_told_through_the_others(tmp_path: Pat
             assert status["sinks"]["broken"]["failing"]
             assert status["sinks"]["broken"]["last_error"] == "HTTP 500"
             assert [each["key"] for each in status["problems"]] == ["sink:broken"]
+
+
+@pytest.mark.parametrize("status", [410, 500])
+async def test_the_fallback_serves_when_no_listed_sink_reaches_anyone(tmp_path: Path, status: int) -> None:
+    async with Receiver() as broken:
+        broken.behave = lambda _number: status
+        sinks = {
+            "BRIDGE_SINKS__BROKEN__TYPE": "webhook",
+            "BRIDGE_SINKS__BROKEN__URL": broken.url,
+            "BRIDGE_SINKS__BROKEN__SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr",
+            "BRIDGE_DRAIN_TIMEOUT": "0.2",
+            "BRIDGE_ROUTES": json.dumps([{"kind": "*", "sinks": ["broken"], "fallback": ["crm"]}]),
+        }
+        async with scene(tmp_path, sinks) as stage:
+            voicemail_id = await stage.voicemail(stage.caller("none"))
+            assert (await stage.receiver.wait("voicemail.new"))["data"]["voicemail_id"] == voicemail_id
+            assert len(stage.receiver.of("voicemail.new")) == 1
+
+
+async def test_a_dead_letter_is_a_problem_told_through_the_others(tmp_path: Path) -> None:
+    async with Receiver() as gone:
+        gone.behave = lambda _number: 410
+        sinks = {
+            "BRIDGE_SINKS__GONE__TYPE": "webhook",
+            "BRIDGE_SINKS__GONE__URL": gone.url,
+            "BRIDGE_SINKS__GONE__SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr",
+            "BRIDGE_ROUTES": json.dumps([{"kind": "*", "sinks": ["gone", "crm"]}]),
+        }
+        async with scene(tmp_path, sinks) as stage:
+            await stage.voicemail(stage.caller("none"))
+            problem = (await stage.receiver.wait("bridge.problem"))["data"]
+            assert (problem["subject"], problem["key"]) == ("dead_letter", "dead_letter:gone")
+            assert "HTTP 410" in problem["body"]
+
+
+async def test_rings_do_not_queue_behind_what_is_slow(tmp_path: Path) -> None:
+    async with scene(tmp_path, {"BRIDGE_SALESFORCE__LOOKUP_DEADLINE": "300", "BRIDGE_DRAIN_TIMEOUT": "0"}) as stage:
+        stage.org.faults.add(Fault(Hang(), times=FOR_EVER))
+        for number in range(SIDE_BY_SIDE + 20):
+            await stage.voicemail(stage.caller("none"), **{"from": f"+1212555{number:04d}"})
+        await stage.org.ledger.until(lambda seen: seen.running > 0)
+        await stage.ring(stage.caller("withheld"))
+        await stage.receiver.wait("screen_pop")
+        assert stage.receiver.of("voicemail.new") == [], "the voicemails were all in hand, and none was done"
+        stage.org.faults.release()
 
 
 # --- the HTTP side ---------------------------------------------------------------------------------------------------

@@ -260,7 +260,9 @@ async def test_no_more_than_the_limit_run_side_by_side_and_none_starves(monkeypa
         assert it.most_inside == 3
 
 
-async def test_high_priority_overtakes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_high_priority_overtakes_what_waits_and_waits_for_nothing_in_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(module, "SIDE_BY_SIDE", 1)
     async with bench() as it:
         held = Held("agent-1/left-first")
@@ -274,12 +276,13 @@ async def test_high_priority_overtakes(monkeypatch: pytest.MonkeyPatch) -> None:
             breached(priority=Priority.HIGH),
         )
         await settle()
+        assert [each.id for each in it.handled] == ["rang-high", "breached-queue-1-1"]
         held.open.set()
         await settle()
         assert [each.id for each in it.handled] == [
-            "left-first",
             "rang-high",
             "breached-queue-1-1",
+            "left-first",
             "left-normal",
             "left-low",
         ]

@@ -13,6 +13,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from bridge.core.clock import SystemClock
 from bridge.core.gate import AdmissionGate
@@ -24,7 +26,7 @@ from bridge.minerva.health import Report, SessionReport
 from bridge.minerva.protocol import ProtocolConfig
 from bridge.minerva.session import Session, SessionConfig, State
 from bridge.minerva.tokens import StaticToken, TokenEndpoint, Tokens
-from bridge.minerva.transport import AiohttpConnector
+from bridge.minerva.transport import AiohttpConnector, ConnectFailed
 from bridge.sandbox.certificates import make_server_tls
 from bridge.sandbox.minerva import SandboxMinerva
 from bridge.sandbox.minerva.acts import Chatty, Close, Drop, Maintenance, RateLimited, Reset, SessionExpired
@@ -250,6 +252,40 @@ async def test_a_silent_server_is_left_after_three_missed_beats() -> None:
 async def test_a_connect_that_fails_is_tried_again(fault: Fault) -> None:
     async with rig(fault) as stage:
         await stage.connected()
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_is_not_followed_with_the_token(status: int) -> None:
+    heard: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.StreamResponse:
+        heard.append(request.path)
+        if request.path == "/ws":
+            return web.Response(status=status, headers={"Location": f"http://{request.host}/other"})
+        return web.Response(status=500)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", elsewhere)
+    async with TestServer(app) as server:
+        connector = AiohttpConnector(f"ws://127.0.0.1:{server.port}/ws", compression=False)
+        with pytest.raises(ConnectFailed, match=f"redirected with HTTP {status}"):
+            await connector.connect({})
+        await connector.close()
+    assert heard == ["/ws"]
+
+
+@pytest.mark.parametrize("words", ["no: static, says +1 (415) 555-0101", "static 4155550101"])
+async def test_what_minerva_says_shows_neither_a_token_nor_a_caller(words: str) -> None:
+    redactor.learn("static")
+    try:
+        async with rig(AuthRefused(times=1, message=words)) as stage:
+            await stage.until(lambda: stage.session.parked)
+            shown = str(stage.session.last_ending)
+            assert "***" in shown
+            assert "static" not in shown
+            assert "5550101" not in shown
+    finally:
+        redactor.forget("static")
 
 
 async def test_a_refused_static_token_parks_at_once() -> None:

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from bridge.core.errors import Refused, Unavailable
 from bridge.core.gate import AdmissionGate
@@ -99,3 +101,18 @@ async def test_a_refresh_that_fails_raises_nothing() -> None:
         minerva.arm(TokenRefused(status=401))
         clock.move(LIFE_S - 10)
         await tokens.refresh_due()
+
+
+async def test_the_service_token_follows_no_redirect() -> None:
+    async def elsewhere(request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/other"):
+            return web.json_response({"token": "from another host"})
+        return web.Response(status=307, headers={"Location": f"http://{request.host}/other"})
+
+    app, clock = web.Application(), ManualClock()
+    app.router.add_route("*", "/{path:.*}", elsewhere)
+    async with TestServer(app) as server, aiohttp.ClientSession() as http:
+        gate = AdmissionGate(clock, rate=1000)
+        tokens = TokenEndpoint(http, f"http://127.0.0.1:{server.port}", "service", "00D", clock=clock, gate=gate)
+        with pytest.raises(Unavailable, match="HTTP 307"):
+            await tokens.token("agent-0001")

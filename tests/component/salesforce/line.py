@@ -64,8 +64,8 @@ class Line:
         operations = self.org.ledger.operations
         return operations.total() - operations["login"]
 
-    async def find(self, number: str | None, hint: CallerHint = NOBODY) -> Answer:
-        return await self.lookup.find(number, hint)
+    async def find(self, number: str | None, hint: CallerHint = NOBODY, *, named: bool = False) -> Answer:
+        return await self.lookup.find(number, hint, named=named)
 
     async def until(self, seen: Callable[[Any], bool]) -> None:
         """Wait until the org has seen that."""

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from bridge.events import CallerHint
 from bridge.salesforce import phone
+from bridge.salesforce.auth import WrongOrgError
 from bridge.sandbox.certificates import ServerTls
 from bridge.sandbox.salesforce import Fault, soql, sosl
 from bridge.sandbox.salesforce.fault_actions import (
@@ -105,7 +106,7 @@ async def test_known_id_costs_nothing(tls: ServerTls) -> None:
         target = answer.target(None)
         assert target is not None
         assert (target.object, target.record_id) == ("Contact", contact)
-        assert answer.name() == "Ada"
+        assert answer.name() is None, "the org was not asked what the record is called"
         assert there.org.ledger.operations.total() == 0
 
 
@@ -479,3 +480,34 @@ async def test_failing_listener_does_not_cost_the_answer(tls: ServerTls) -> None
             await there.lookup._tasks.join()
         assert len(answer.hits) >= 1
         assert [entry["event"] for entry in logs] == ["task.failed"]
+
+
+async def test_ids_of_minerva_get_the_records_name_when_a_name_is_wanted(tls: ServerTls) -> None:
+    caller = next(each for each in WORLD.callers if each.contact_id and each.number)
+    hint = CallerHint(contact_id=caller.contact_id)
+    async with line(tls) as there:
+        assert (await there.find(caller.number, hint)).name() is None
+        assert there.api_calls == 0
+        found = await there.find(caller.number, hint, named=True)
+        assert found.name()
+        assert [hit.id for hit in found.hits] == [caller.contact_id]
+        assert there.api_calls == 1
+
+
+async def test_ids_of_minerva_serve_without_a_name_when_the_org_fails(tls: ServerTls) -> None:
+    async with line(tls) as there:
+        there.org.faults.add(Fault(SERVER_ERROR, **ALWAYS))
+        found = await there.find(SINGLE, CallerHint(contact_id="003000000000001AAA"), named=True)
+        assert (found.lookup.source, found.lookup.degraded) == ("ids", False)
+
+
+async def test_a_given_token_of_another_org_is_found_out(tls: ServerTls) -> None:
+    given: dict[str, Any] = {
+        "auth": "token",
+        "access_token": lambda org: org.issue_token(),
+        "instance_url": lambda org: org.url,
+    }
+    async with line(tls, **given) as there:
+        await there.client.check_org(WORLD.org_id)
+        with pytest.raises(WrongOrgError, match=WORLD.org_id):
+            await there.client.check_org("00D000000000009EAA")

@@ -58,7 +58,7 @@ class ToldLookup:
     caller: FoundCaller = field(default_factory=FoundCaller)
     asked: list[tuple[str | None, CallerHint]] = field(default_factory=list)
 
-    async def find(self, number: str | None, hint: CallerHint) -> Caller:
+    async def find(self, number: str | None, hint: CallerHint, *, named: bool = False) -> Caller:  # noqa: ARG002 - the same caller either way
         self.asked.append((number, hint))
         await asyncio.sleep(0)
         return self.caller

@@ -57,3 +57,13 @@ def test_who_heals_within_the_minute_is_never_reported() -> None:
     health.failing("a", 0.0, 10)
     assert health.well("a") == []
     assert health.tick(120.0, 10) == []
+
+
+def test_a_session_that_lacks_a_subscription_is_reported_after_a_minute_and_closed_when_whole() -> None:
+    health = FleetHealth()
+    assert health.degraded("a", 0.0) == []
+    assert health.degraded("a", 30.0) == []
+    assert health.tick(59.0, 10) == []
+    assert health.tick(60.0, 10) == [SessionReport("a", ill=True)]
+    assert health.tick(61.0, 10) == []
+    assert health.well("a") == [SessionReport("a", ill=False)]

@@ -97,7 +97,8 @@ def test_without_an_address_of_the_org_there_is_no_url() -> None:
 
 @pytest.mark.parametrize("value", ["003Sb0000000001", "003Sb0000000001AAA"])
 def test_id_of_either_length_is_taken(value: str) -> None:
-    assert targets.known_record(CallerHint(contact_id=value, name="Ada")) == Hit("Contact", value, "Ada", "")
+    known = targets.known_record(CallerHint(contact_id=value, name="Ada"))
+    assert known == Hit("Contact", value, None, ""), "the name is Minerva's, not the record's"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_id_of_wrong_shape_is_ignored(value: str) -> None:
 
 def test_best_of_several_ids_is_the_contact_then_account_then_case() -> None:
     hint = CallerHint(name="Ada", contact_id="003Sb0000000001", account_id="001Sb0000000001", case_id="500Sb0000000001")
-    assert targets.known_record(hint) == Hit("Contact", "003Sb0000000001", "Ada", "")
+    assert targets.known_record(hint) == Hit("Contact", "003Sb0000000001", None, "")
     without = CallerHint(name="Ada", contact_id="bad", account_id="001Sb0000000001", case_id="500Sb0000000001")
     assert targets.known_record(without) == Hit("Account", "001Sb0000000001", None, "")
     assert targets.known_record(CallerHint(case_id="500Sb0000000001")) == Hit("Case", "500Sb0000000001", None, "")

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.sandbox.certificates import make_server_tls
 from bridge.settings.kinds import LONGEST_DURATION, seconds
 from bridge.settings.model import Refusal
 from bridge.settings.urls import is_loopback
@@ -230,6 +231,12 @@ class TestSecrets:
         )
 
 
+def test_a_token_does_not_belong_into_minervas_url() -> None:
+    line = problem({"BRIDGE_MINERVA__URL": "wss://minerva.example/ws?token=planted"})
+    assert line.startswith("BRIDGE_MINERVA__URL: has a query (")
+    assert "planted" not in line
+
+
 class TestHosts:
     @pytest.mark.parametrize("host", ["http://localhost", "127.0.0.1:8080", "a b", "[::1]", "-x", "x/y"])
     def test_the_console_listens_on_a_host_without_port(self, host: str) -> None:
@@ -241,12 +248,17 @@ class TestHosts:
 class TestFiles:
     @pytest.mark.parametrize("name", ["MINERVA__CA_FILE", "SALESFORCE__CA_FILE"])
     def test_a_ca_file_exists_and_is_readable(self, name: str, tmp_path: Path) -> None:
-        (tmp_path / "ca.pem").write_text("x")
+        make_server_tls(tmp_path)
         settings = loaded({f"BRIDGE_{name}": "ca.pem"}, cwd=tmp_path)
         assert tmp_path / "ca.pem" in {settings.minerva.ca_file, settings.salesforce.ca_file}
         line = problem({f"BRIDGE_{name}": "gone.pem"}, cwd=tmp_path)
-        assert line == f"BRIDGE_{name}: cannot be read: No such file or directory (the path of a readable file)"
+        assert (
+            line == f"BRIDGE_{name}: cannot be read: No such file or directory (the path of a PEM file of certificates)"
+        )
         assert "cannot be read: Is a directory" in problem({f"BRIDGE_{name}": "."}, cwd=tmp_path)
+        (tmp_path / "x.pem").write_text("hello")
+        line = problem({f"BRIDGE_{name}": "x.pem"}, cwd=tmp_path)
+        assert line == f"BRIDGE_{name}: holds no certificate in PEM form (the path of a PEM file of certificates)"
 
     def test_a_null_byte_is_no_path(self) -> None:
         assert "is not a path" in problem({"BRIDGE_MINERVA__CA_FILE": "a\0b"})
