@@ -36,7 +36,9 @@ RETRY_AFTER_CAP_S = 300.0
 """No RATE_LIMITED holds longer than this (PROTOCOL §3)."""
 
 HELD_AT_MOST = 1000
-"""Live events that arrive while history is asked for are held back, so that it comes first; beyond this none is held."""
+HELD_FOR_S = 1.0
+"""Live events that arrive while history is asked for are held back, so that it comes first: so many and so long at most,
+for a ring must not wait on a server that is slow to confirm."""
 
 REPLAY_WINDOW_S = 2.0
 """History may come as ordinary messages, unmarked. Within this time of a confirmation, what is older than the first
@@ -268,6 +270,7 @@ class Protocol:
     _asking: set[Channel] = field(default_factory=set, init=False)
     """The channels whose history was asked for and not answered yet."""
     _held: list[Message] = field(default_factory=list, init=False)
+    _release_at: float | None = field(default=None, init=False)
     _skew: _Skew = field(default_factory=_Skew, init=False)
     _sequence: int | None = field(default=None, init=False)
 
@@ -289,6 +292,7 @@ class Protocol:
             return self._auth_due_at
         due = [self._beat_due_at(), self._ledger.due_at(not_before=self._held_until)]
         due += [replay.until for replay in self._replays.values()]
+        due.append(self._release_at)
         return min((each for each in due if each is not None), default=None)
 
     @property
@@ -360,6 +364,9 @@ class Protocol:
             self._end(Kind.AUTH_TIMEOUT, f"no answer to AUTH within {self.config.auth_timeout_s:g} s")
             return
         self._end_replays(now)
+        if self._release_at is not None and now >= self._release_at:
+            self._asking.clear()
+            self._release()
         for channel in self._ledger.overdue(now):
             self._refused(channel, f"no answer within {self.config.subscribe_timeout_s:g} s", now)
         self._subscribe(now, wall)
@@ -392,6 +399,8 @@ class Protocol:
             self._control(message, now, wall)
             return
         if self._asking and len(self._held) < HELD_AT_MOST and message.type not in GROUP_TYPES:
+            if self._release_at is None:
+                self._release_at = now + HELD_FOR_S
             self._held.append(message)
             return
         self._event(message, replayed=None)
@@ -484,6 +493,7 @@ class Protocol:
     def _release(self) -> None:
         """Let go of what was held back, in the order in which it happened."""
         if self._held and not self._asking:
+            self._release_at = None
             held, self._held = sorted(self._held, key=lambda message: message.sent_at), []
             for message in held:
                 try:

@@ -341,8 +341,8 @@ class Session:
     async def _write(self, connection: Connection, machine: Protocol, outbox: list[str], outcome: _Outcome) -> None:
         """Sends what the machine wants said and wakes it when something falls due."""
         while outcome.ending is None:
-            self._written.clear()
             self._apply(machine, outbox, outcome)  # what `want` asked for from outside
+            self._written.clear()
             while outbox:
                 text = outbox.pop(0)
                 self._log_frame("out", text)
@@ -359,7 +359,10 @@ class Session:
                 self._apply(machine, outbox, outcome)
 
     def _apply(self, machine: Protocol, outbox: list[str], outcome: _Outcome) -> None:
-        for output in machine.take():
+        outputs = machine.take()
+        if not outputs:
+            self._written.set()  # what came in may have set another deadline
+        for output in outputs:
             if not isinstance(output, protocol.Delivered):
                 self._written.set()  # something to send, or another deadline than the writer knows of
             match output:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -423,6 +424,15 @@ async def test_history_that_comes_back_full_is_a_gap_with_its_bounds() -> None:
         ((agent, begins, ends),) = stage.gaps
         assert (agent, begins) == (AGENT, since)
         assert ends >= since
+
+
+async def test_a_ring_does_not_wait_for_a_confirmation_that_never_comes() -> None:
+    config = replace(FAST, protocol=replace(FAST.protocol, subscribe_timeout_s=600.0))
+    async with rig(SubscriptionUnconfirmed(), config=config) as stage:
+        await stage.minerva.wait_for(lambda: stage.minerva.journal.auths[AGENT] == 1)
+        ring = {"type": "CALL_INCOMING", "timestamp": stage.minerva.now_ms(), "payload": {"callId": "c-1"}}
+        await stage.minerva.send_raw(AGENT, json.dumps(ring))
+        await stage.until(lambda: stage.rung() == ["c-1"])
 
 
 async def test_a_jump_in_the_sequence_fetches_what_was_missed() -> None:

@@ -478,3 +478,16 @@ def test_the_end_of_a_replay_says_whether_older_events_may_be_missing(count: int
     bench.pass_time(protocol.REPLAY_WINDOW_S)
     (replayed,) = [output for output in bench.take() if isinstance(output, protocol.Replayed)]
     assert (replayed.full, replayed.oldest_at) == (full, WALL if count else None)
+
+
+def test_no_live_event_waits_longer_than_a_second_for_history() -> None:
+    bench = Bench()
+    bench.open()
+    bench.say("AUTH_SUCCESS", {"clientId": "x"})
+    bench.say("CALL_INCOMING", CALL, id="ring")
+    bench.pass_time(protocol.HELD_FOR_S - 0.01)
+    assert delivered(bench.take()) == []
+    bench.pass_time(0.02)
+    assert delivered(bench.take()) == ["ring"]
+    bench.say("CALL_ENDED", CALL, id="end")
+    assert delivered(bench.take()) == ["end"]
