@@ -7,7 +7,6 @@ nothing new comes; then what was taken in is handled, then what is to be deliver
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import ssl
 from collections.abc import Mapping, Sequence
@@ -18,13 +17,12 @@ from typing import Any, Self
 import aiohttp
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from pydantic import BaseModel, SecretStr
 
 from bridge import __version__
 from bridge.backstage import Backstage
-from bridge.console.server import Console, PortTakenError
-from bridge.core.clock import Clock, SystemClock
-from bridge.core.errors import BridgeError, ConfigurationError, Problem, Refused, Unavailable
+from bridge.console.server import Console
+from bridge.core.clock import Clock, SystemClock, local_zone
+from bridge.core.errors import ConfigurationError, Problem, Refused, Unavailable
 from bridge.core.gate import AdmissionGate
 from bridge.core.logging import redactor
 from bridge.delivery.dispatcher import Dispatcher
@@ -60,6 +58,7 @@ from bridge.salesforce.auth import Authenticator, WrongOrgError
 from bridge.salesforce.client import SalesforceClient
 from bridge.salesforce.lookup import Lookup
 from bridge.settings import Agent, Settings
+from bridge.settings.secrecy import secrets_of
 from bridge.sinks import registry
 from bridge.sinks.base import Sink, SinkContext
 from bridge.troubles import Troubles
@@ -74,28 +73,6 @@ SWEEP_SILENT_S = 30.0
 
 DRAIN_SHARE_FOR_INTAKE = 0.5
 """The part of the drain time that handlers may use up; deliveries get what is left."""
-
-
-def secrets_of(model: BaseModel) -> list[str]:
-    """Every secret's text in a settings model, at any depth: what the log must never show."""
-    found: list[str] = []
-    for name in type(model).model_fields:
-        found += _secrets_in(getattr(model, name))
-    return found
-
-
-def _secrets_in(value: object) -> list[str]:
-    match value:
-        case SecretStr():
-            return [value.get_secret_value()]
-        case BaseModel():
-            return secrets_of(value)
-        case Mapping():
-            return [secret for each in value.values() for secret in _secrets_in(each)]
-        case list() | tuple():
-            return [secret for each in value for secret in _secrets_in(each)]
-        case _:
-            return []
 
 
 class Worker:
@@ -307,7 +284,7 @@ class Worker:
         self._fleet = Fleet(
             shared_as=minerva.service_user if minerva.sessions == "shared" else None,
             org_id=self.settings.org_id,
-            timezone=_timezone(),
+            timezone=local_zone(),
             config=SessionConfig(
                 protocol=ProtocolConfig(
                     query_auth=minerva.auth == "query",
@@ -440,19 +417,3 @@ def _agent_shape(agent: Agent) -> AgentShape:
 def _trust(ca_file: Path | None) -> ssl.SSLContext | None:
     """The context that trusts that authority alone; None for the system's."""
     return ssl.create_default_context(cafile=str(ca_file)) if ca_file is not None else None
-
-
-def _timezone() -> str:
-    """The process's IANA time zone: TZ, else where /etc/localtime points, else UTC."""
-    named = os.environ.get("TZ", "").lstrip(":")
-    if named and "/" in named and not named.startswith("/"):
-        return named
-    try:
-        target = Path("/etc/localtime").resolve().as_posix()
-    except OSError:
-        return "UTC"
-    _, found, zone = target.partition("/zoneinfo/")
-    return zone if found else "UTC"
-
-
-__all__ = ["BridgeError", "PortTakenError", "Worker", "secrets_of"]

@@ -12,9 +12,10 @@ import structlog
 import typer
 
 from bridge import settings
-from bridge.app import PortTakenError, Worker
+from bridge.app import Worker
 from bridge.cli import environment
 from bridge.cli.stage import Stage, StageSink
+from bridge.console.server import PortTakenError
 from bridge.core import logging
 from bridge.core.errors import BridgeError
 from bridge.core.tasks import Tasks, first_exit

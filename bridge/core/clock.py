@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 
@@ -43,3 +45,16 @@ def rfc3339(instant: float) -> str:
     Example: `2026-11-23T08:15:30.123Z`.
     """
     return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def local_zone() -> str:
+    """The process's IANA time zone: TZ, else where /etc/localtime points, else UTC."""
+    named = os.environ.get("TZ", "").lstrip(":")
+    if named and "/" in named and not named.startswith("/"):
+        return named
+    try:
+        target = Path("/etc/localtime").resolve().as_posix()
+    except OSError:
+        return "UTC"
+    _, found, zone = target.partition("/zoneinfo/")
+    return zone if found else "UTC"

@@ -1,4 +1,4 @@
-"""Text from Minerva → a message → a domain event. Tolerant where the protocol is, exact where it is not (PROTOCOL §2-3).
+"""A message from Minerva → a domain event. Tolerant where the protocol is, exact where it is not (PROTOCOL §3). Pure.
 
 Whatever comes in, nothing but `Malformed` goes out as an error.
 """
@@ -6,8 +6,6 @@ Whatever comes in, nothing but `Malformed` goes out as an error.
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,10 +27,9 @@ from bridge.events import (
     VoicemailChanged,
     VoicemailLeft,
 )
+from bridge.minerva.wire import Malformed, Message, as_instant, as_mapping, as_number, as_text, clean, ttl_s
 
-EXCERPT_LENGTH = 200
 LONGEST_NUMBER = 256  # the longest SIP address that carriers pass on; what is longer was not meant to be a number
-MAX_TIMESTAMP_MS = 253_402_300_799_000  # the last second of the year 9999: what a datetime can hold
 
 # Groups have no agent: one id concerns everybody.
 GROUP_TYPES = frozenset(
@@ -63,27 +60,6 @@ CONTROL_TYPES = frozenset(
 )
 _URGENT = frozenset({"CALL_INCOMING", "SLA_BREACH"})  # high whatever they say (PROTOCOL §2)
 _PRIORITIES = {"high": Priority.HIGH, "normal": Priority.NORMAL, "low": Priority.LOW}
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-class Malformed(Exception):
-    """A message that cannot be used; `reason` is one of a fixed set, `excerpt` at most 200 characters of it."""
-
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.excerpt = text[:EXCERPT_LENGTH]
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One incoming envelope. `sent_at` is the server's instant in seconds; `payload` is always a mapping."""
-
-    type: str
-    id: str | None
-    sent_at: float
-    payload: Mapping[str, Any]
-    meta: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,43 +75,6 @@ class Origin:
     shared: bool = False
 
 
-def parse(text: str) -> Message:
-    """Read one frame.
-
-    Raises:
-        Malformed: with reason not_json, not_object, no_type, bad_type, no_timestamp, bad_timestamp or bad_payload.
-    """
-    try:
-        raw = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise Malformed("not_json", text) from None
-    return envelope(raw, text)
-
-
-def envelope(raw: object, text: str = "") -> Message:
-    """Check one decoded envelope, also those that stand in a `history` list. Raises Malformed like `parse`."""
-    if not isinstance(raw, dict):
-        raise Malformed("not_object", text)
-    kind = raw.get("type")
-    if kind is None or kind == "":
-        raise Malformed("no_type", text)
-    if not isinstance(kind, str):
-        raise Malformed("bad_type", text)
-    stamp = raw.get("timestamp")
-    if stamp is None:
-        raise Malformed("no_timestamp", text)
-    sent_ms = _number(stamp)
-    if sent_ms is None or not 0 < sent_ms <= MAX_TIMESTAMP_MS:
-        raise Malformed("bad_timestamp", text)
-    payload = raw.get("payload")
-    if payload is None:
-        payload = {}
-    if not isinstance(payload, dict):
-        raise Malformed("bad_payload", text)
-    meta = raw.get("meta")
-    return Message(kind, _text(raw.get("id")), sent_ms / 1000, payload, meta if isinstance(meta, dict) else {})
-
-
 def to_event(message: Message, origin: Origin) -> Event | None:
     """Make the domain event of a message; None for a type that is not known (tolerated and counted by the caller).
 
@@ -146,71 +85,8 @@ def to_event(message: Message, origin: Origin) -> Event | None:
     return None if build is None else build(message, origin)
 
 
-def ttl_s(message: Message) -> float | None:
-    """The message's own time to live in seconds, None when it has none that makes sense."""
-    value = _number(message.meta.get("ttl"))
-    return None if value is None or value < 0 else value / 1000
-
-
-def sequence(message: Message) -> int | None:
-    """`meta.sequence`, None when absent or no whole number."""
-    value = _number(message.meta.get("sequence"))
-    return int(value) if value is not None and value == int(value) else None
-
-
-def text_field(message: Message, name: str) -> str | None:
-    """One textual field of the payload, None when absent, null, empty or no text."""
-    return _text(message.payload.get(name))
-
-
-def number_field(message: Message, name: str) -> float | None:
-    """One numeric field of the payload; digits in a string count as a number."""
-    return _number(message.payload.get(name))
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(name)  # NaN and Infinity are not JSON
-
-
-def _text(value: object) -> str | None:
-    """Text as it may leave the process: no lone surrogates, which no encoder takes. Numbers are ids of another kind."""
-    if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value) or None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return None
-
-
-def _number(value: object) -> float | None:
-    """A finite number, or digits in a string; None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    if not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _instant(value: object) -> float | None:
-    """An instant given in ms since the epoch, as seconds; None outside what a calendar can hold."""
-    ms = _number(value)
-    return ms / 1000 if ms is not None and 0 < ms <= MAX_TIMESTAMP_MS else None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _required(message: Message, name: str) -> str:
-    value = _text(message.payload.get(name))
+    value = as_text(message.payload.get(name))
     if value is None:
         raise Malformed("missing_field", f"{message.type} without {name}")
     return value
@@ -220,7 +96,7 @@ def _base(message: Message, origin: Origin, subject: str | None) -> dict[str, An
     """The fields every event has. A missing id becomes type:subject:timestamp (PROTOCOL §2)."""
     event_id = message.id or f"{message.type}:{subject or ''}:{int(message.sent_at * 1000)}"
     agent = None if message.type in GROUP_TYPES else origin.agent or (_named_agent(message) if origin.shared else None)
-    said = _text(message.meta.get("priority"))
+    said = as_text(message.meta.get("priority"))
     return {
         "key": event_id if agent is None else f"{agent}/{event_id}",
         "type": message.type,
@@ -230,7 +106,7 @@ def _base(message: Message, origin: Origin, subject: str | None) -> dict[str, An
         "skew_s": origin.skew_s,
         "ttl_s": ttl_s(message),
         "priority": Priority.HIGH if message.type in _URGENT else _PRIORITIES.get(said or "", Priority.NORMAL),
-        "correlation_id": _text(message.meta.get("correlationId")),
+        "correlation_id": as_text(message.meta.get("correlationId")),
         "replayed": origin.replayed,
     }
 
@@ -238,30 +114,30 @@ def _base(message: Message, origin: Origin, subject: str | None) -> dict[str, An
 def _named_agent(message: Message) -> str | None:
     """Whom a message on a shared session concerns, by its own words (PROTOCOL §4)."""
     payload = message.payload
-    named = _text(payload.get("agentId")) or _text(payload.get("userId")) or _text(message.meta.get("userId"))
+    named = as_text(payload.get("agentId")) or as_text(payload.get("userId")) or as_text(message.meta.get("userId"))
     if named is not None:
         return named
     participants = payload.get("participants")
     for each in participants if isinstance(participants, list) else ():
-        if isinstance(each, dict) and each.get("role") == "agent" and (agent := _text(each.get("id"))):
+        if isinstance(each, dict) and each.get("role") == "agent" and (agent := as_text(each.get("id"))):
             return agent
     return None
 
 
 def _hint(payload: Mapping[str, Any]) -> CallerHint:
-    info = _mapping(payload.get("callerInfo"))
+    info = as_mapping(payload.get("callerInfo"))
     return CallerHint(
-        name=_text(info.get("name")),
-        account_id=_text(info.get("accountId")),
-        contact_id=_text(info.get("contactId")),
-        case_id=_text(info.get("caseId")),
+        name=as_text(info.get("name")),
+        account_id=as_text(info.get("accountId")),
+        contact_id=as_text(info.get("contactId")),
+        case_id=as_text(info.get("caseId")),
     )
 
 
 def _caller_number(payload: Mapping[str, Any]) -> str | None:
     """`from`, else (absent, null, empty) `ani` (PROTOCOL §5)."""
     for name in ("from", "ani"):
-        number = (_text(payload.get(name)) or "").strip()
+        number = (as_text(payload.get(name)) or "").strip()
         if number:
             return number[:LONGEST_NUMBER]
     return None
@@ -269,16 +145,16 @@ def _caller_number(payload: Mapping[str, Any]) -> str | None:
 
 def _call_rang(message: Message, origin: Origin) -> CallRang:
     payload, call = message.payload, _required(message, "callId")
-    queue = _text(payload.get("queueId"))
+    queue = as_text(payload.get("queueId"))
     return CallRang(
         **_base(message, origin, call),
         call_id=call,
-        direction=_text(payload.get("direction")),
+        direction=as_text(payload.get("direction")),
         caller_number=_caller_number(payload),
-        to=_text(payload.get("to")) or _text(payload.get("dnis")),
-        queue=QueueRef(queue, _text(payload.get("queueName"))) if queue else None,
+        to=as_text(payload.get("to")) or as_text(payload.get("dnis")),
+        queue=QueueRef(queue, as_text(payload.get("queueName"))) if queue else None,
         caller=_hint(payload),
-        waited_s=_number(payload.get("waitTime")),
+        waited_s=as_number(payload.get("waitTime")),
     )
 
 
@@ -292,8 +168,8 @@ def _call_ended(message: Message, origin: Origin) -> CallEnded:
     return CallEnded(
         **_base(message, origin, call),
         call_id=call,
-        duration_s=_number(payload.get("duration")),
-        disposition=_text(payload.get("disposition")),
+        duration_s=as_number(payload.get("duration")),
+        disposition=as_text(payload.get("disposition")),
     )
 
 
@@ -304,18 +180,18 @@ def _call_moved(message: Message, origin: Origin) -> CallMoved:
 
 def _voicemail_fields(message: Message) -> dict[str, Any]:
     payload = message.payload
-    confidence = _number(payload.get("transcriptionConfidence"))
+    confidence = as_number(payload.get("transcriptionConfidence"))
     return {
         "voicemail_id": _required(message, "voicemailId"),
         "caller_number": _caller_number(payload),
-        "to": _text(payload.get("to")),
+        "to": as_text(payload.get("to")),
         "caller": _hint(payload),
-        "duration_s": _number(payload.get("duration")),
-        "transcription": _text(payload.get("transcription")),
+        "duration_s": as_number(payload.get("duration")),
+        "transcription": as_text(payload.get("transcription")),
         "transcription_confidence": confidence if confidence is not None and 0 <= confidence <= 1 else None,
-        "recording_url": _text(payload.get("recordingUrl")),
-        "urgency": _text(payload.get("priority")) or "normal",
-        "created_at": _instant(payload.get("createdAt")),
+        "recording_url": as_text(payload.get("recordingUrl")),
+        "urgency": as_text(payload.get("priority")) or "normal",
+        "created_at": as_instant(payload.get("createdAt")),
     }
 
 
@@ -329,25 +205,27 @@ def _voicemail_left(message: Message, origin: Origin) -> VoicemailLeft:
 
 def _voicemail_changed(message: Message, origin: Origin) -> VoicemailChanged:
     fields = _voicemail_fields(message)
-    changed = tuple(sorted(_LONE_SURROGATE.sub("\ufffd", name) for name in message.payload if name != "voicemailId"))
+    changed = tuple(sorted(clean(name) for name in message.payload if name != "voicemailId"))
     return VoicemailChanged(**_base(message, origin, fields["voicemail_id"]), **fields, changed=changed)
 
 
 def _percent(value: object) -> float | None:
-    number = _number(value)
+    number = as_number(value)
     return number if number is not None and 0 <= number <= 100 else None  # noqa: PLR2004 - percent
 
 
 def _queue_fields(message: Message, origin: Origin) -> dict[str, Any]:
     payload, queue = message.payload, _required(message, "queueId")
     stats = {
-        name: number for name, value in _mapping(payload.get("stats")).items() if (number := _number(value)) is not None
+        name: number
+        for name, value in as_mapping(payload.get("stats")).items()
+        if (number := as_number(value)) is not None
     }
     current = payload.get("currentLevel")
     target = payload.get("targetLevel")
     return {
         **_base(message, origin, queue),
-        "queue": QueueRef(queue, _text(payload.get("queueName"))),
+        "queue": QueueRef(queue, as_text(payload.get("queueName"))),
         "stats": stats,
         "current_level": _percent(stats.get("currentServiceLevel") if current is None else current),
         "target_level": _percent(stats.get("serviceLevelTarget") if target is None else target),
@@ -370,25 +248,25 @@ def _maintenance(message: Message, origin: Origin) -> MaintenanceAnnounced:
     payload = message.payload
     base = _base(message, Origin(None, origin.skew_s, origin.replayed), None)
     # Every session hears of it, each under an id of its own: the window is what it is known by, and told once.
-    window = [_text(payload.get(name)) for name in ("startTime", "endTime", "message", "severity")]
+    window = [as_text(payload.get(name)) for name in ("startTime", "endTime", "message", "severity")]
     base["key"] = f"maintenance/{json.dumps(window)}"
     return MaintenanceAnnounced(
         **base,
-        starts_at=_instant(payload.get("startTime")),
-        ends_at=_instant(payload.get("endTime")),
-        message=_text(payload.get("message")),
-        severity=_text(payload.get("severity")),
+        starts_at=as_instant(payload.get("startTime")),
+        ends_at=as_instant(payload.get("endTime")),
+        message=as_text(payload.get("message")),
+        severity=as_text(payload.get("severity")),
     )
 
 
 def _activity(message: Message, origin: Origin) -> ActivitySeen:
     payload = message.payload
-    subject = next((text for name in _SUBJECTS if (text := _text(payload.get(name)))), None)
+    subject = next((text for name in _SUBJECTS if (text := as_text(payload.get(name)))), None)
     return ActivitySeen(
         **_base(message, origin, subject),
         subject=subject,
-        about_agent=_text(payload.get("agentId")),
-        call_id=_text(payload.get("callId")),
+        about_agent=as_text(payload.get("agentId")),
+        call_id=as_text(payload.get("callId")),
     )
 
 

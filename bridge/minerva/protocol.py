@@ -13,24 +13,29 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from bridge.core.backoff import jittered
-from bridge.events import Event
 from bridge.minerva import messages
-from bridge.minerva.codec import (
-    CONTROL_TYPES,
-    GROUP_TYPES,
-    Malformed,
-    Message,
-    Origin,
-    envelope,
-    number_field,
-    parse,
-    sequence,
-    text_field,
-    to_event,
-)
+from bridge.minerva.codec import CONTROL_TYPES, GROUP_TYPES, Origin, to_event
 from bridge.minerva.endings import Ending, Kind
+from bridge.minerva.heartbeat import Heartbeat, Verdict
 from bridge.minerva.messages import Channel, Identity
+from bridge.minerva.outputs import (
+    Counted,
+    Delivered,
+    Ended,
+    Latency,
+    Output,
+    RateLimited,
+    Ready,
+    Recorded,
+    Replayed,
+    Send,
+    SequenceJump,
+    ServerError,
+    SubscriptionFailed,
+)
+from bridge.minerva.skew import Skew
 from bridge.minerva.subscriptions import Ledger
+from bridge.minerva.wire import Malformed, Message, envelope, number_field, parse, sequence, text_field
 
 RETRY_AFTER_CAP_S = 300.0
 """No RATE_LIMITED holds longer than this (PROTOCOL §3)."""
@@ -46,14 +51,6 @@ contact counts as history; later it is a live event with an old stamp, and live 
 
 LAG_TOLERANCE_S = 2.0
 """A tick that comes later than this was our own stall: Minerva is not blamed for it."""
-
-ECHO_TOLERANCE_S = 0.001
-"""Time stamps travel in whole milliseconds."""
-
-SKEW_NOISE_S = 1.0
-
-PLAUSIBLE_SKEW_S = 86_400.0
-"""A clock further off than a day is a broken time stamp, not skew: it is left out of the estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,115 +69,6 @@ class ProtocolConfig:
     """Seconds in one unit of `retryAfter`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Put this text on the wire."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """An event to act on."""
-
-    event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """An event that is counted and not acted on; `why` is replay_before_contact."""
-
-    event: Event
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A message that became no event: `outcome` is unknown, or a Malformed reason."""
-
-    type: str
-    outcome: str
-    excerpt: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Authenticated, and every wanted subscription answered; `failed` ones are being tried again."""
-
-    failed: tuple[Channel, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """A user channel's history is in. `full`: as much came as was asked for, so that older events may be missing."""
-
-    channel: Channel
-    oldest_at: float | None
-    full: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionFailed:
-    """One subscription was refused or not answered; it is tried again."""
-
-    channel: Channel
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimited:
-    """Minerva asks everybody to wait that long before new connects and SUBSCRIBEs."""
-
-    retry_after_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """One heartbeat's round trip in seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class ServerError:
-    """An ERROR message: told, never fatal."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class SequenceJump:
-    """`meta.sequence` jumped: events between are missing."""
-
-    expected: int
-    got: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The connection is to be closed with `close_code`, and this is why it ended."""
-
-    ending: Ending
-    close_code: int = 1000
-
-
-Output = (
-    Send
-    | Delivered
-    | Recorded
-    | Counted
-    | Ready
-    | Replayed
-    | SubscriptionFailed
-    | RateLimited
-    | Latency
-    | ServerError
-    | SequenceJump
-    | Ended
-)
-
-
 class Phase(Enum):
     """How far the connection has come."""
 
@@ -189,15 +77,6 @@ class Phase(Enum):
     SUBSCRIBING = "subscribing"
     READY = "ready"
     CLOSED = "closed"
-
-
-@dataclass(slots=True)
-class _Heartbeat:
-    """The beat in flight and the misses so far."""
-
-    next_at: float
-    sent_at: float | None = None
-    missed: int = 0
 
 
 @dataclass(slots=True)
@@ -212,25 +91,6 @@ class _Replay:
     def note(self, occurred_at: float) -> None:
         self.count += 1
         self.oldest_at = occurred_at if self.oldest_at is None else min(self.oldest_at, occurred_at)
-
-
-@dataclass(slots=True)
-class _Skew:
-    """How far Minerva's clock runs ahead of ours: from the answer with the shortest round trip so far."""
-
-    seconds: float = 0.0
-    round_trip_s: float = float("inf")
-
-    @property
-    def effective_s(self) -> float:
-        """What is taken off: less than a second is network and rounding, not a clock that is wrong."""
-        return self.seconds if abs(self.seconds) >= SKEW_NOISE_S else 0.0
-
-    def learn(self, *, asked_at: float, answered_at: float, server_at: float) -> None:
-        round_trip = answered_at - asked_at
-        skew = server_at - (asked_at + round_trip / 2)
-        if 0 <= round_trip <= self.round_trip_s and abs(skew) <= PLAUSIBLE_SKEW_S:
-            self.seconds, self.round_trip_s = skew, round_trip
 
 
 @dataclass(slots=True)
@@ -262,8 +122,7 @@ class Protocol:
     _outputs: list[Output] = field(default_factory=list, init=False)
     _auth_due_at: float | None = field(default=None, init=False)
     _auth_sent_wall: float | None = field(default=None, init=False)
-    _beat: _Heartbeat | None = field(default=None, init=False)
-    _beat_wall: float | None = field(default=None, init=False)
+    _beat: Heartbeat | None = field(default=None, init=False)
     _last_inbound_at: float = field(default=0.0, init=False)
     _held_until: float = field(default=0.0, init=False)
     _replays: dict[Channel, _Replay] = field(default_factory=dict, init=False)
@@ -271,7 +130,7 @@ class Protocol:
     """The channels whose history was asked for and not answered yet."""
     _held: list[Message] = field(default_factory=list, init=False)
     _release_at: float | None = field(default=None, init=False)
-    _skew: _Skew = field(default_factory=_Skew, init=False)
+    _skew: Skew = field(default_factory=Skew, init=False)
     _sequence: int | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -290,7 +149,10 @@ class Protocol:
             return None
         if self.phase is Phase.AUTHENTICATING:
             return self._auth_due_at
-        due = [self._beat_due_at(), self._ledger.due_at(not_before=self._held_until)]
+        due = [
+            self._beat.due_at() if self._beat is not None else None,
+            self._ledger.due_at(not_before=self._held_until),
+        ]
         due += [replay.until for replay in self._replays.values()]
         due.append(self._release_at)
         return min((each for each in due if each is not None), default=None)
@@ -382,9 +244,8 @@ class Protocol:
         """Our own loop stood still: move what waits for Minerva's answer by as much."""
         if self._auth_due_at is not None:
             self._auth_due_at += lag
-        if self._beat is not None and self._beat.sent_at is not None:
-            self._beat.sent_at += lag
-            self._beat.next_at = max(self._beat.next_at, self._beat.sent_at)
+        if self._beat is not None:
+            self._beat.forgive(lag)
         for _, entry in self._ledger:
             if entry.due_at is not None:
                 entry.due_at += lag
@@ -450,8 +311,13 @@ class Protocol:
 
     def _authenticated(self, now: float, wall: float) -> None:
         self.phase, self._auth_due_at = Phase.SUBSCRIBING, None
-        # A random phase spreads a fleet's beats over the interval.
-        self._beat = _Heartbeat(next_at=now + self.config.heartbeat_interval_s * (0.1 + 0.9 * self.roll()))
+        config = self.config
+        self._beat = Heartbeat(
+            interval_s=config.heartbeat_interval_s,
+            timeout_s=config.heartbeat_timeout_s,
+            max_missed=config.max_missed_heartbeats,
+            next_at=now + config.heartbeat_interval_s * (0.1 + 0.9 * self.roll()),
+        )
         self._subscribe(now, wall)
         self._settle()
 
@@ -559,40 +425,22 @@ class Protocol:
 
     # --- heartbeats ----------------------------------------------------------------------------------------------
 
-    def _beat_due_at(self) -> float | None:
-        beat = self._beat
-        if beat is None:
-            return None
-        return beat.next_at if beat.sent_at is None else beat.sent_at + self.config.heartbeat_timeout_s
-
     def _heartbeat(self, now: float, wall: float) -> None:
-        beat = self._beat
-        if beat is None:
+        if self._beat is None:
             return
-        if beat.sent_at is not None and now >= beat.sent_at + self.config.heartbeat_timeout_s:
-            # Any inbound frame since the beat counts as life (PROTOCOL §5).
-            beat.missed = 0 if self._last_inbound_at > beat.sent_at else beat.missed + 1
-            beat.sent_at = None
-            if beat.missed >= self.config.max_missed_heartbeats:
-                self._end(Kind.HEARTBEAT, f"{beat.missed} heartbeats unanswered", close_code=4000)
-                return
-        if beat.sent_at is None and now >= beat.next_at:
-            beat.sent_at, self._beat_wall = now, wall
-            beat.next_at = max(beat.next_at + self.config.heartbeat_interval_s, now)  # send to send
-            self._outputs.append(Send(messages.heartbeat(self.client_id, wall)))
+        match self._beat.tick(now, wall, last_inbound_at=self._last_inbound_at):
+            case Verdict.DEAD:
+                self._end(Kind.HEARTBEAT, f"{self._beat.missed} heartbeats unanswered", close_code=4000)
+            case Verdict.BEAT:
+                self._outputs.append(Send(messages.heartbeat(self.client_id, wall)))
+            case Verdict.NOTHING:
+                pass
 
     def _acknowledged(self, message: Message, wall: float) -> None:
-        beat = self._beat
-        if beat is None:
-            return
-        beat.sent_at, beat.missed = None, 0
         original_ms = number_field(message, "originalTimestamp")
-        if (
-            self._beat_wall is None
-            or original_ms is None
-            or abs(original_ms / 1000 - self._beat_wall) > ECHO_TOLERANCE_S
-        ):
-            return  # an answer to an older beat, or one that does not say: alive, but no measure
-        self._skew.learn(asked_at=self._beat_wall, answered_at=wall, server_at=message.sent_at)
-        self._outputs.append(Latency(max(0.0, wall - original_ms / 1000)))
-        self._beat_wall = None
+        sent = None
+        if self._beat is not None:
+            sent = self._beat.answered(original_ms / 1000 if original_ms is not None else None)
+        if sent is not None and original_ms is not None:
+            self._skew.learn(asked_at=sent, answered_at=wall, server_at=message.sent_at)
+            self._outputs.append(Latency(max(0.0, wall - original_ms / 1000)))

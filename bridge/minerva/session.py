@@ -23,7 +23,7 @@ from bridge.core.logging import redactor
 from bridge.core.privacy import mask_digits, mask_text
 from bridge.core.tasks import first_exit
 from bridge.events import Event
-from bridge.minerva import messages, protocol
+from bridge.minerva import messages, outputs, protocol
 from bridge.minerva.door import Door
 from bridge.minerva.endings import Disposition, Ending, Kind, classify
 from bridge.minerva.messages import Channel, Identity
@@ -359,26 +359,26 @@ class Session:
                 self._apply(machine, outbox, outcome)
 
     def _apply(self, machine: Protocol, outbox: list[str], outcome: _Outcome) -> None:
-        outputs = machine.take()
-        if not outputs:
+        taken = machine.take()
+        if not taken:
             self._written.set()  # what came in may have set another deadline
-        for output in outputs:
-            if not isinstance(output, protocol.Delivered):
+        for output in taken:
+            if not isinstance(output, outputs.Delivered):
                 self._written.set()  # something to send, or another deadline than the writer knows of
             match output:
-                case protocol.Delivered(event):
+                case outputs.Delivered(event):
                     self.last_event_at = self.clock.now()
                     self.listener.event_came(event)
                     if event.agent is not None:  # after it was taken in: progress never runs ahead of intake
                         channel = messages.user(event.agent)
                         self._accepted_at[channel] = max(self._accepted_at.get(channel, 0.0), event.occurred_at)
-                case protocol.Send(text):
+                case outputs.Send(text):
                     outbox.append(text)
-                case protocol.Ended(ending, close_code):
+                case outputs.Ended(ending, close_code):
                     outcome.ending, outcome.close_code = ending, close_code
-                case protocol.Ready(failed):
+                case outputs.Ready(failed):
                     self._ready(failed)
-                case protocol.Replayed(channel, oldest_at, full):
+                case outputs.Replayed(channel, oldest_at, full):
                     self._replayed(channel, oldest_at=oldest_at, full=full)
                 case _:
                     self._report(output)
@@ -397,29 +397,29 @@ class Session:
             log.info("session.connected", user_id=self.user_id, failed=[str(channel) for channel in failed])
         self._enter(State.CONNECTED)
 
-    def _report(self, output: protocol.Output) -> None:
+    def _report(self, output: outputs.Output) -> None:
         """Tell what is neither an event nor a turn of the connection."""
         match output:
-            case protocol.Counted(kind, outcome, excerpt):
+            case outputs.Counted(kind, outcome, excerpt):
                 self.listener.message_counted(kind, outcome)
                 shown = excerpt if self.config.show_callers else mask_text(excerpt)
                 self._tell_once(f"message.{outcome}", type=self._quoted(kind)[:LONGEST_TYPE_SHOWN], excerpt=shown)
-            case protocol.Recorded(event, why):
+            case outputs.Recorded(event, why):
                 self.listener.message_counted(event.type, why)
-            case protocol.SubscriptionFailed(channel, reason):
+            case outputs.SubscriptionFailed(channel, reason):
                 told = self._quoted(reason)
                 log.warning("subscription.failed", user_id=self.user_id, channel=str(channel), reason=told)
-            case protocol.RateLimited(retry_after_s):
+            case outputs.RateLimited(retry_after_s):
                 log.warning("session.rate_limited", user_id=self.user_id, retry_after_s=retry_after_s)
                 self.listener.fleet_held(retry_after_s)
-            case protocol.Latency(seconds):
+            case outputs.Latency(seconds):
                 self.latency_s = seconds
                 self.listener.latency_measured(seconds)
-            case protocol.ServerError(code, message):
+            case outputs.ServerError(code, message):
                 self.listener.message_counted("ERROR", "told")
                 said = {"code": self._quoted(code), "message": self._quoted(message)}
                 log.warning("session.server_error", user_id=self.user_id, **said)
-            case protocol.SequenceJump(expected, got):
+            case outputs.SequenceJump(expected, got):
                 self._gap_begins_at = dict(self._accepted_at)
                 self.listener.message_counted("sequence", "jump")
                 log.warning("session.sequence_jump", user_id=self.user_id, expected=expected, got=got)

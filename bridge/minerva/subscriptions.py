@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from bridge.minerva.codec import Message, text_field
 from bridge.minerva.messages import Channel, GroupType
+from bridge.minerva.wire import Message, text_field
 
 _GROUPS: Mapping[str, GroupType] = {"queue": "queue", "team": "team"}
 

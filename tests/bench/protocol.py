@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 
-from bridge.minerva.codec import Origin, parse, to_event
+from bridge.minerva.codec import Origin, to_event
+from bridge.minerva.wire import parse
 from bridge.sandbox.minerva import builders
 from bridge.sandbox.world import build_world
 from tests.bench.report import figure, per_second

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bridge.minerva import protocol
-from bridge.minerva.codec import EVENT_TYPES, Malformed, Origin, parse, to_event
+from bridge.minerva import outputs
+from bridge.minerva.codec import EVENT_TYPES, Origin, to_event
 from bridge.minerva.messages import Channel, user
 from bridge.minerva.protocol import Phase
+from bridge.minerva.wire import Malformed, parse
 from tests.support.minerva import Bench
 
 JSON = st.recursive(
@@ -72,9 +73,9 @@ class AnyServer(RuleBasedStateMachine):
     def digest(self) -> None:
         for output in self.bench.take():
             assert not self.closed, "closed stays closed"
-            if isinstance(output, protocol.Ended):
+            if isinstance(output, outputs.Ended):
                 self.closed = True
-            if isinstance(output, protocol.Send):
+            if isinstance(output, outputs.Send):
                 kind = json.loads(output.text)["type"]
                 assert kind == "AUTH" or self.authenticated, "nothing before AUTH_SUCCESS"
                 if kind == "HEARTBEAT":

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from bridge.minerva import protocol
 from bridge.minerva.messages import Channel, Identity, user
-from bridge.minerva.protocol import Output, Protocol, ProtocolConfig
+from bridge.minerva.outputs import Output, Send
+from bridge.minerva.protocol import Protocol, ProtocolConfig
 
 WALL = 1_763_000_000.0
 """Where the wall clock stands when the monotonic one shows 0."""
@@ -87,7 +87,7 @@ class Bench:
 
     def sent(self) -> list[dict[str, Any]]:
         """Take the outputs and give the messages among them, decoded."""
-        return [json.loads(output.text) for output in self.take() if isinstance(output, protocol.Send)]
+        return [json.loads(output.text) for output in self.take() if isinstance(output, Send)]
 
 
 def identity_of(subscribe: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from bridge.events import (
     VoicemailChanged,
     VoicemailLeft,
 )
-from bridge.minerva.codec import EXCERPT_LENGTH, Malformed, Origin, parse, to_event
+from bridge.minerva.codec import Origin, to_event
+from bridge.minerva.wire import EXCERPT_LENGTH, Malformed, parse
 
 AGENT = Origin("agent-1")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bridge.minerva import protocol
+from bridge.minerva import outputs, protocol
 from bridge.minerva.endings import Kind
 from bridge.minerva.messages import QUEUE_EVENTS, TEAM_EVENTS, USER_EVENTS, Channel, user
 from bridge.minerva.protocol import Phase, ProtocolConfig
@@ -17,16 +17,16 @@ TEAM = Channel("team-1", "team")
 CALL = {"callId": "c-1"}
 
 
-def kinds(outputs: list[protocol.Output]) -> list[str]:
-    return [type(output).__name__ for output in outputs]
+def kinds(taken: list[outputs.Output]) -> list[str]:
+    return [type(output).__name__ for output in taken]
 
 
-def delivered(outputs: list[protocol.Output]) -> list[str]:
-    return [output.event.id for output in outputs if isinstance(output, protocol.Delivered)]
+def delivered(taken: list[outputs.Output]) -> list[str]:
+    return [output.event.id for output in taken if isinstance(output, outputs.Delivered)]
 
 
-def ended(outputs: list[protocol.Output]) -> protocol.Ended:
-    (end,) = [output for output in outputs if isinstance(output, protocol.Ended)]
+def ended(taken: list[outputs.Output]) -> outputs.Ended:
+    (end,) = [output for output in taken if isinstance(output, outputs.Ended)]
     return end
 
 
@@ -116,7 +116,7 @@ def test_readiness_waits_for_every_channel() -> None:
     bench.say("SUBSCRIPTION_CONFIRMED", QUEUE.identity())
     assert "Ready" not in kinds(bench.take())
     bench.say("SUBSCRIPTION_CONFIRMED", TEAM.identity())
-    assert protocol.Ready(()) in bench.take()
+    assert outputs.Ready(()) in bench.take()
 
 
 def test_a_confirmation_of_something_else_is_not_taken_for_ours() -> None:
@@ -136,14 +136,14 @@ def test_a_refused_channel_is_tried_again_alone_and_leaves_the_others() -> None:
     bench.say("SUBSCRIPTION_CONFIRMED", QUEUE.identity())
     bench.take()
     bench.say("SUBSCRIPTION_ERROR", {**TEAM.identity(), "reason": "unknown team", "code": "NO_TEAM"})
-    outputs = bench.take()
-    assert protocol.SubscriptionFailed(TEAM, "unknown team") in outputs
-    assert protocol.Ready((TEAM,)) in outputs, "connected, and degraded"
+    taken = bench.take()
+    assert outputs.SubscriptionFailed(TEAM, "unknown team") in taken
+    assert outputs.Ready((TEAM,)) in taken, "connected, and degraded"
     bench.pass_time(1.3)
     (again,) = bench.sent()
     assert again["payload"]["groupId"] == "team-1"
     bench.say("SUBSCRIPTION_CONFIRMED", TEAM.identity())
-    assert protocol.Ready(()) in bench.take()
+    assert outputs.Ready(()) in bench.take()
 
 
 def test_an_unanswered_subscribe_is_sent_again_after_its_time() -> None:
@@ -152,7 +152,7 @@ def test_an_unanswered_subscribe_is_sent_again_after_its_time() -> None:
     bench.say("AUTH_SUCCESS", {})
     bench.take()
     bench.pass_time(10.0)
-    assert any(isinstance(output, protocol.SubscriptionFailed) for output in bench.take())
+    assert any(isinstance(output, outputs.SubscriptionFailed) for output in bench.take())
     bench.pass_time(1.3)
     assert [message["type"] for message in bench.sent()] == ["SUBSCRIBE"]
 
@@ -163,7 +163,7 @@ def test_an_error_without_identity_is_matched_when_only_one_channel_waits() -> N
     bench.say("AUTH_SUCCESS", {})
     bench.take()
     bench.say("SUBSCRIPTION_ERROR", {"channel": "user", "reason": "busy"})
-    assert protocol.SubscriptionFailed(user("agent-1"), "busy") in bench.take()
+    assert outputs.SubscriptionFailed(user("agent-1"), "busy") in bench.take()
 
 
 # --- rate limits (PROTOCOL §3, §6) -------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_a_rate_limit_holds_subscribes_and_is_told_to_the_fleet() -> None:
     bench.take()
     bench.say("SUBSCRIPTION_ERROR", {**user("agent-1").identity(), "reason": "later"})
     bench.say("RATE_LIMITED", {"retryAfter": 60})
-    assert protocol.RateLimited(60.0) in bench.take()
+    assert outputs.RateLimited(60.0) in bench.take()
     bench.pass_time(59.0)
     assert [message["type"] for message in bench.sent() if message["type"] == "SUBSCRIBE"] == []
     bench.pass_time(2.0)
@@ -191,7 +191,7 @@ def test_the_wait_is_read_in_its_unit_and_capped(unit: float, asked: Any, wait: 
     bench = Bench(config=ProtocolConfig(retry_after_scale=unit))
     bench.ready()
     bench.say("RATE_LIMITED", {"retryAfter": asked})
-    assert bench.take() == [protocol.RateLimited(wait)]
+    assert bench.take() == [outputs.RateLimited(wait)]
 
 
 def test_a_rate_limit_instead_of_an_auth_answer_ends_the_attempt() -> None:
@@ -255,7 +255,7 @@ def test_a_binary_frame_is_a_sign_of_life_and_nothing_else() -> None:
     bench = Bench()
     bench.ready()
     bench.machine.received_binary(bench.now)
-    assert bench.take() == [protocol.Counted("malformed", "binary")]
+    assert bench.take() == [outputs.Counted("malformed", "binary")]
 
 
 def test_only_one_beat_is_in_flight_even_when_the_timeout_outlasts_the_interval() -> None:
@@ -286,7 +286,7 @@ def test_latency_is_measured_against_the_original_timestamp() -> None:
     bench.now += 0.25
     bench.say("HEARTBEAT_ACK", {"originalTimestamp": beat["timestamp"]})
     (latency,) = bench.take()
-    assert isinstance(latency, protocol.Latency)
+    assert isinstance(latency, outputs.Latency)
     assert latency.seconds == pytest.approx(0.25, abs=0.002)
 
 
@@ -322,11 +322,11 @@ def test_history_older_than_the_first_contact_is_recorded_and_not_acted_on() -> 
     bench.say(
         "SUBSCRIPTION_CONFIRMED", {**user("agent-1").identity(), "history": [before, after, "rubbish", {"type": "X"}]}
     )
-    outputs = bench.take()
-    assert delivered(outputs) == ["after"]
-    assert [output.event.id for output in outputs if isinstance(output, protocol.Recorded)] == ["before"]
-    assert all(output.event.replayed for output in outputs if isinstance(output, protocol.Delivered))
-    assert [output.outcome for output in outputs if isinstance(output, protocol.Counted)] == [
+    taken = bench.take()
+    assert delivered(taken) == ["after"]
+    assert [output.event.id for output in taken if isinstance(output, outputs.Recorded)] == ["before"]
+    assert all(output.event.replayed for output in taken if isinstance(output, outputs.Delivered))
+    assert [output.outcome for output in taken if isinstance(output, outputs.Counted)] == [
         "not_object",
         "no_timestamp",
     ]
@@ -360,8 +360,8 @@ def test_a_jump_in_the_sequence_is_told_and_a_repeat_is_not() -> None:
     bench.ready()
     for number in (5, 6, 6, 9):
         bench.say("PRESENCE_UPDATE", {"userId": "u"}, meta={"sequence": number})
-    assert [output for output in bench.take() if isinstance(output, protocol.SequenceJump)] == [
-        protocol.SequenceJump(7, 9)
+    assert [output for output in bench.take() if isinstance(output, outputs.SequenceJump)] == [
+        outputs.SequenceJump(7, 9)
     ]
 
 
@@ -372,9 +372,9 @@ def test_unknown_and_broken_messages_are_counted_and_nothing_else_happens() -> N
     bench.raw("{")
     bench.say("CALL_INCOMING", {})
     assert bench.take() == [
-        protocol.Counted("NEW_THING", "unknown"),
-        protocol.Counted("malformed", "not_json", "{"),
-        protocol.Counted("malformed", "missing_field", "CALL_INCOMING without callId"),
+        outputs.Counted("NEW_THING", "unknown"),
+        outputs.Counted("malformed", "not_json", "{"),
+        outputs.Counted("malformed", "missing_field", "CALL_INCOMING without callId"),
     ]
     assert bench.machine.phase is Phase.READY
 
@@ -383,7 +383,7 @@ def test_an_error_message_is_told_and_the_connection_stays() -> None:
     bench = Bench()
     bench.ready()
     bench.say("ERROR", {"code": "E1", "message": "no"})
-    assert bench.take() == [protocol.ServerError("E1", "no")]
+    assert bench.take() == [outputs.ServerError("E1", "no")]
     assert bench.machine.phase is Phase.READY
 
 
@@ -411,7 +411,7 @@ def test_the_token_stands_in_the_auth_message_alone() -> None:
     bench.machine.opened("secret-token", 0.0, WALL)
     bench.say("AUTH_SUCCESS", {"clientId": "c"})
     bench.pass_time(30.0)
-    texts = [output.text for output in bench.take() if isinstance(output, protocol.Send)]
+    texts = [output.text for output in bench.take() if isinstance(output, outputs.Send)]
     assert ["secret-token" in text for text in texts].count(True) == 1
     assert json.loads(texts[0])["type"] == "AUTH"
 
@@ -454,11 +454,11 @@ def test_a_jump_in_the_sequence_asks_for_history_once_more_and_keeps_the_session
     bench.say("PRESENCE_UPDATE", {"userId": "u"}, meta={"sequence": 1})
     bench.take()
     bench.say("CALL_INCOMING", CALL, meta={"sequence": 5}, id="after-the-gap")
-    outputs = bench.take()
-    assert protocol.SequenceJump(2, 5) in outputs
-    (subscribe,) = [json.loads(output.text) for output in outputs if isinstance(output, protocol.Send)]
+    taken = bench.take()
+    assert outputs.SequenceJump(2, 5) in taken
+    (subscribe,) = [json.loads(output.text) for output in taken if isinstance(output, outputs.Send)]
     assert subscribe["payload"]["options"] == {"includeHistory": True, "historyLimit": 50}
-    assert delivered(outputs) == []
+    assert delivered(taken) == []
     assert bench.machine.failed == ()
     bench.say("SUBSCRIPTION_CONFIRMED", user("agent-1").identity())
     assert delivered(bench.take()) == ["after-the-gap"]
@@ -476,7 +476,7 @@ def test_the_end_of_a_replay_says_whether_older_events_may_be_missing(count: int
     ]
     bench.say("SUBSCRIPTION_CONFIRMED", {**user("agent-1").identity(), "history": history})
     bench.pass_time(protocol.REPLAY_WINDOW_S)
-    (replayed,) = [output for output in bench.take() if isinstance(output, protocol.Replayed)]
+    (replayed,) = [output for output in bench.take() if isinstance(output, outputs.Replayed)]
     assert (replayed.full, replayed.oldest_at) == (full, WALL if count else None)
 
 
