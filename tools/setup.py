@@ -17,6 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
+COMPLETE = r"""
+import bridge, importlib.metadata, pathlib, re, sys
+lock = pathlib.Path(sys.argv[1]).read_text()
+names = re.findall(r"^([\w.-]+)==([^\s;]+) \\$", lock, re.MULTILINE)
+assert names and all(importlib.metadata.version(name) == version for name, version in names)
+"""
+"""Fails unless all that the lock names without a condition is installed in its version."""
 
 
 def say(text: str) -> None:
@@ -26,7 +33,7 @@ def say(text: str) -> None:
 
 def fingerprint(lock: Path) -> str:
     """Hash what decides the content of .venv: the lock, our metadata, the interpreter."""
-    digest = hashlib.sha256(sys.version.encode())
+    digest = hashlib.sha256(f"{sys.version}\n{ROOT}".encode())
     for path in (lock, ROOT / "pyproject.toml"):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -38,27 +45,34 @@ def satisfied(kind: str) -> bool:
     stamps = {VENV / f"{name}.stamp": fingerprint(ROOT / f"requirements/{name}.txt") for name in kinds}
     if not any(path.is_file() and path.read_text() == want for path, want in stamps.items()):
         return False
-    return starts(PYTHON, "import bridge")
+    return starts(PYTHON, COMPLETE, *(str(ROOT / f"requirements/{name}.txt") for name in kinds[:1]))
 
 
-def starts(python: Path, code: str) -> bool:
+def starts(python: Path, code: str, *arguments: str) -> bool:
     """True when that interpreter runs that code."""
     try:
-        done = subprocess.run([python, "-c", code], capture_output=True, check=False)  # noqa: S603 - our own interpreter
+        done = subprocess.run([python, "-c", code, *arguments], capture_output=True, check=False)  # noqa: S603 - our own interpreter
     except OSError:
         return False
     return done.returncode == 0
+
+
+def made_here(home: Path) -> bool:
+    """True when .venv was made for this folder."""
+    return home.is_file() and home.read_text() == str(ROOT)
 
 
 def build(kind: str) -> None:
     """Create or mend .venv and install the lock into it."""
     say(f"Setting up .venv ({kind}): about half a minute the first time ...")
     version = f"import sys; raise SystemExit(sys.version_info[:2] != {sys.version_info[:2]!r})"
-    if VENV.exists() and not starts(PYTHON, f"import pip; {version}"):
+    home = VENV / "made-for"  # the scripts in bin/ name the folder: a checkout that was moved needs new ones
+    if VENV.exists() and not (starts(PYTHON, f"import pip; {version}") and made_here(home)):
         say("The .venv that is here does not work; making it anew.")
         shutil.rmtree(VENV)
     if not VENV.exists():
         venv.create(VENV, with_pip=True)
+        home.write_text(str(ROOT))
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     lock = ROOT / f"requirements/{kind}.txt"
     subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)  # noqa: S603 - our own pip, our own lock
