@@ -126,6 +126,8 @@ class Protocol:
     _last_inbound_at: float = field(default=0.0, init=False)
     _held_until: float = field(default=0.0, init=False)
     _replays: dict[Channel, _Replay] = field(default_factory=dict, init=False)
+    _told_failing: set[Channel] = field(default_factory=set, init=False)
+    _replays_end_at: float | None = field(default=None, init=False)
     _asking: set[Channel] = field(default_factory=set, init=False)
     """The channels whose history was asked for and not answered yet."""
     _held: list[Message] = field(default_factory=list, init=False)
@@ -144,23 +146,20 @@ class Protocol:
         return outputs
 
     def deadline(self) -> float | None:
-        """The next monotonic instant at which `tick` has something to do; None only when closed or not yet opened."""
+        """The next monotonic instant at which to `tick`; None only when closed or not yet opened.
+
+        Never too late; now and then too early, when the tick finds nothing to do but a better deadline.
+        """
         if self.phase in {Phase.OPENING, Phase.CLOSED}:
             return None
         if self.phase is Phase.AUTHENTICATING:
             return self._auth_due_at
         due = [
             self._beat.due_at() if self._beat is not None else None,
-            self._ledger.due_at(not_before=self._held_until),
+            self._ledger.due_at(),
         ]
-        due += [replay.until for replay in self._replays.values()]
-        due.append(self._release_at)
+        due += [self._replays_end_at, self._release_at]
         return min((each for each in due if each is not None), default=None)
-
-    @property
-    def failed(self) -> tuple[Channel, ...]:
-        """The wanted channels that are not confirmed."""
-        return self._ledger.failed
 
     @property
     def skew_s(self) -> float:
@@ -214,12 +213,14 @@ class Protocol:
 
     def tick(self, now: float, wall: float) -> None:
         """Do what has fallen due. Call it at `deadline()` or later; calling it early does nothing."""
+        self._ledger.look(not_before=self._held_until)
         due = self.deadline()
         if due is None or now < due:
             return
         lag = now - due
         if lag > LAG_TOLERANCE_S:
             self._forgive(lag)
+            self._ledger.look(not_before=self._held_until)
             if (due := self.deadline()) is None or now < due:
                 return
         if self.phase is Phase.AUTHENTICATING:
@@ -233,6 +234,7 @@ class Protocol:
             self._refused(channel, f"no answer within {self.config.subscribe_timeout_s:g} s", now)
         self._subscribe(now, wall)
         self._heartbeat(now, wall)
+        self._ledger.look(not_before=self._held_until)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -346,15 +348,22 @@ class Protocol:
         replay = self._replays.get(channel)
         if replay is not None:
             replay.until = now + REPLAY_WINDOW_S
+            if self._replays_end_at is None:
+                self._replays_end_at = replay.until
         self._asking.discard(channel)
         self._release()
         self._settle()
 
     def _end_replays(self, now: float) -> None:
+        if self._replays_end_at is None or now < self._replays_end_at:
+            return
         for channel, replay in list(self._replays.items()):
             if replay.until is not None and replay.until <= now:
                 del self._replays[channel]
                 self._outputs.append(Replayed(channel, replay.oldest_at, replay.count >= self.history_limit))
+        self._replays_end_at = min(
+            (each.until for each in self._replays.values() if each.until is not None), default=None
+        )
 
     def _release(self) -> None:
         """Let go of what was held back, in the order in which it happened."""
@@ -391,9 +400,12 @@ class Protocol:
 
     def _settle(self) -> None:
         """Tell readiness when it is reached, and again whenever a failed channel came back or another failed."""
-        if self.phase in {Phase.SUBSCRIBING, Phase.READY} and self._ledger.settled:
+        if self.phase is Phase.SUBSCRIBING and self._ledger.settled:
             self.phase = Phase.READY
-            self._outputs.append(Ready(self._ledger.failed))
+        elif self.phase is not Phase.READY or self._told_failing == self._ledger.failing:
+            return
+        self._told_failing = set(self._ledger.failing)
+        self._outputs.append(Ready(tuple(sorted(self._told_failing, key=str))))
 
     def _rate_limited(self, message: Message, now: float) -> None:
         asked = number_field(message, "retryAfter")

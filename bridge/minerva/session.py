@@ -1,7 +1,7 @@
 """One session with Minerva: owns a connection, its protocol machine and the loop that brings it back.
 
-Owns: the state that survives a reconnect (attempts, first contact, history limit). Does not own: the gate, the tokens,
-what becomes of events. Tasks: `run` is one task; while connected it runs a reader and a writer side by side.
+Owns: the state that survives a reconnect (attempts, first contact, history limit). Does not own: one connection's talk
+(`conversation`), the door, the tokens, what becomes of events. `run` is one task.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from bridge.core.privacy import mask_digits, mask_text
 from bridge.core.tasks import first_exit
 from bridge.events import Event
 from bridge.minerva import messages, outputs, protocol
+from bridge.minerva.conversation import Conversation
 from bridge.minerva.door import Door
 from bridge.minerva.endings import Disposition, Ending, Kind, classify
 from bridge.minerva.messages import Channel, Identity
 from bridge.minerva.protocol import Protocol, ProtocolConfig
 from bridge.minerva.tokens import Tokens
-from bridge.minerva.transport import Binary, ConnectFailed, Connection, Connector, Text
+from bridge.minerva.transport import ConnectFailed, Connector
 
 log = structlog.get_logger()
 
@@ -121,8 +122,7 @@ class Session:
     _first_contacts: dict[Channel, float] = field(default_factory=dict, init=False)
     _history_limit: int = field(default=0, init=False)
     _connected_at: float | None = field(default=None, init=False)
-    _machine: Protocol | None = field(default=None, init=False)
-    _written: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _conversation: Conversation | None = field(default=None, init=False)
     _nudged: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _interrupted: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _accepted_at: dict[Channel, float] = field(default_factory=dict, init=False)
@@ -167,9 +167,9 @@ class Session:
         """Subscribe exactly these channels from now on; a live connection stays."""
         self.wanted = channels
         self._meet(channels)
-        if self._machine is not None:
-            self._machine.want(channels, self.clock.monotonic(), self.clock.now())
-            self._written.set()
+        if self._conversation is not None:
+            self._conversation.machine.want(channels, self.clock.monotonic(), self.clock.now())
+            self._conversation.settle()
 
     def _meet(self, channels: tuple[Channel, ...]) -> None:
         for channel in channels:
@@ -177,8 +177,8 @@ class Session:
 
     def hold(self, seconds: float) -> None:
         """Send no SUBSCRIBE for that long."""
-        if self._machine is not None:
-            self._machine.hold(self.clock.monotonic() + seconds)
+        if self._conversation is not None:
+            self._conversation.machine.hold(self.clock.monotonic() + seconds)
 
     async def run(self) -> None:
         """Hold the session for ever. Never raises but for cancellation."""
@@ -306,82 +306,33 @@ class Session:
             connection = await self.connector.connect(query)
         except ConnectFailed as error:
             return error.ending
-        self._machine = machine
         self._gap_begins_at = dict(self._accepted_at)
-        outcome = _Outcome()
+        self._conversation = Conversation(
+            connection,
+            machine,
+            self.clock,
+            take=self._take,
+            show=self._log_frame if self.config.log_frames else None,
+        )
         try:
-            machine.opened(token.value, self.clock.monotonic(), self.clock.now())
-            outbox: list[str] = []
-            self._apply(machine, outbox, outcome)
-            await first_exit(
-                self._read(connection, machine, outbox, outcome),
-                self._write(connection, machine, outbox, outcome),
-                self._interrupted.wait(),
-            )
+            return await self._conversation.run(token.value, self._interrupted)
         finally:
-            self._machine = None
-            await connection.close(outcome.close_code)
-        return outcome.ending or Ending(Kind.BY_US, reason="interrupted")
+            self._conversation = None
 
-    async def _read(self, connection: Connection, machine: Protocol, outbox: list[str], outcome: _Outcome) -> None:
-        """Only reads: parse, note, hand on. 0.1 s of work here would make heartbeats look missed."""
-        while outcome.ending is None:
-            frame = await connection.receive()
-            now = self.clock.monotonic()
-            if isinstance(frame, Text):
-                self._log_frame("in", frame.text)
-                machine.received(frame.text, now, self.clock.now())
-            elif isinstance(frame, Binary):
-                machine.received_binary(now)
-            else:
-                outcome.ending = frame
-                return
-            self._apply(machine, outbox, outcome)
-
-    async def _write(self, connection: Connection, machine: Protocol, outbox: list[str], outcome: _Outcome) -> None:
-        """Sends what the machine wants said and wakes it when something falls due."""
-        while outcome.ending is None:
-            self._apply(machine, outbox, outcome)  # what `want` asked for from outside
-            self._written.clear()
-            while outbox:
-                text = outbox.pop(0)
-                self._log_frame("out", text)
-                await connection.send(text)
-            due = machine.deadline()
-            if due is None:
-                await self._written.wait()
-                continue
-            try:
-                async with asyncio.timeout(max(0.0, due - self.clock.monotonic())):
-                    await self._written.wait()
-            except TimeoutError:
-                machine.tick(self.clock.monotonic(), self.clock.now())
-                self._apply(machine, outbox, outcome)
-
-    def _apply(self, machine: Protocol, outbox: list[str], outcome: _Outcome) -> None:
-        taken = machine.take()
-        if not taken:
-            self._written.set()  # what came in may have set another deadline
-        for output in taken:
-            if not isinstance(output, outputs.Delivered):
-                self._written.set()  # something to send, or another deadline than the writer knows of
-            match output:
-                case outputs.Delivered(event):
-                    self.last_event_at = self.clock.now()
-                    self.listener.event_came(event)
-                    if event.agent is not None:  # after it was taken in: progress never runs ahead of intake
-                        channel = messages.user(event.agent)
-                        self._accepted_at[channel] = max(self._accepted_at.get(channel, 0.0), event.occurred_at)
-                case outputs.Send(text):
-                    outbox.append(text)
-                case outputs.Ended(ending, close_code):
-                    outcome.ending, outcome.close_code = ending, close_code
-                case outputs.Ready(failed):
-                    self._ready(failed)
-                case outputs.Replayed(channel, oldest_at, full):
-                    self._replayed(channel, oldest_at=oldest_at, full=full)
-                case _:
-                    self._report(output)
+    def _take(self, output: outputs.Output) -> None:
+        match output:
+            case outputs.Delivered(event):
+                self.last_event_at = self.clock.now()
+                self.listener.event_came(event)
+                if event.agent is not None:  # after it was taken in: progress never runs ahead of intake
+                    channel = messages.user(event.agent)
+                    self._accepted_at[channel] = max(self._accepted_at.get(channel, 0.0), event.occurred_at)
+            case outputs.Ready(failed):
+                self._ready(failed)
+            case outputs.Replayed(channel, oldest_at, full):
+                self._replayed(channel, oldest_at=oldest_at, full=full)
+            case _:
+                self._report(output)
 
     def _replayed(self, channel: Channel, *, oldest_at: float | None, full: bool) -> None:
         """A gap is reported only when history cannot have filled it (PROTOCOL §5)."""
@@ -438,16 +389,7 @@ class Session:
         return shown if self.config.show_callers else mask_digits(shown)
 
     def _log_frame(self, direction: str, text: str) -> None:
-        if self.config.log_frames:
-            log.debug("session.frame", user_id=self.user_id, direction=direction, frame=redact_frame(text))
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """How the present connection ended, once it has."""
-
-    ending: Ending | None = None
-    close_code: int = 1000
+        log.debug("session.frame", user_id=self.user_id, direction=direction, frame=redact_frame(text))
 
 
 def redact_frame(text: str) -> str:

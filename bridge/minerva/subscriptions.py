@@ -39,6 +39,9 @@ class Ledger:
     def __init__(self, wanted: Iterable[Channel]) -> None:
         self._entries = {channel: Entry() for channel in wanted}
         self._unanswered = len(self._entries)
+        self.failing: set[Channel] = set()
+        """The channels that were refused or not answered and are tried again."""
+        self._look_at: float | None = 0.0
 
     def __contains__(self, channel: Channel) -> bool:
         return channel in self._entries
@@ -50,15 +53,6 @@ class Ledger:
     def settled(self) -> bool:
         """True when no channel is waiting for its first answer."""
         return not self._unanswered
-
-    @property
-    def failed(self) -> tuple[Channel, ...]:
-        """The channels that do not work at present."""
-        return tuple(
-            channel
-            for channel, entry in self
-            if entry.state is not State.CONFIRMED and (entry.failures or not entry.answered)
-        )
 
     def sendable(self, now: float) -> list[Channel]:
         """The channels to ask for now: new ones, and failed ones whose wait is over."""
@@ -73,6 +67,7 @@ class Ledger:
         """Note that a SUBSCRIBE went out."""
         entry = self._entries[channel]
         entry.state, entry.due_at = State.SENT, answer_due_at
+        self._look_by(answer_due_at)
 
     def confirmed(self, channel: Channel) -> bool:
         """Note a confirmation; False when that channel was not waiting for one."""
@@ -81,6 +76,7 @@ class Ledger:
             return False
         entry.state, entry.due_at, entry.failures, entry.reason = State.CONFIRMED, None, 0, None
         self._answered(entry)
+        self.failing.discard(channel)
         return True
 
     def refused(self, channel: Channel, reason: str, *, retry_at: float) -> None:
@@ -89,6 +85,8 @@ class Ledger:
         entry.state, entry.due_at, entry.reason = State.FAILED, retry_at, reason
         entry.failures += 1
         self._answered(entry)
+        self.failing.add(channel)
+        self._look_by(retry_at)
 
     def _answered(self, entry: Entry) -> None:
         if not entry.answered:
@@ -101,6 +99,7 @@ class Ledger:
         leaving = []
         for channel in [channel for channel in self._entries if channel not in wanted]:
             entry = self._entries.pop(channel)
+            self.failing.discard(channel)
             self._unanswered -= not entry.answered
             if entry.state in {State.SENT, State.CONFIRMED}:
                 leaving.append(channel)
@@ -108,6 +107,7 @@ class Ledger:
             if channel not in self._entries:
                 self._entries[channel] = Entry()
                 self._unanswered += 1
+                self._look_by(0.0)
         return leaving
 
     def ask_again(self) -> None:
@@ -115,6 +115,7 @@ class Ledger:
         for channel, entry in self:
             if channel.group_type is None and entry.state is State.CONFIRMED:
                 entry.state, entry.due_at = State.WANTED, None
+                self._look_by(0.0)
 
     def overdue(self, now: float) -> list[Channel]:
         """The channels whose answer did not come in time."""
@@ -128,15 +129,24 @@ class Ledger:
         """How often in a row that channel was refused or timed out."""
         return self._entries[channel].failures
 
-    def due_at(self, *, not_before: float) -> float | None:
-        """The next instant at which something here falls due; asking again waits for `not_before`."""
-        due = []
+    def due_at(self) -> float | None:
+        """When to look again: never later than something falls due, and now and then too early.
+
+        A bound, because thousands of channels on one session are not gone through for every message.
+        """
+        return self._look_at
+
+    def look(self, *, not_before: float) -> None:
+        """Go through all channels to find when the next falls due; asking again waits for `not_before`."""
+        self._look_at = None
         for _, entry in self:
             if entry.state is State.SENT and entry.due_at is not None:
-                due.append(entry.due_at)
+                self._look_by(entry.due_at)
             elif entry.state is not State.CONFIRMED:
-                due.append(max(entry.due_at or 0.0, not_before))
-        return min(due, default=None)
+                self._look_by(max(entry.due_at or 0.0, not_before))
+
+    def _look_by(self, at: float) -> None:
+        self._look_at = at if self._look_at is None else min(self._look_at, at)
 
     def named_by(self, message: Message) -> Channel | None:
         """The wanted channel that an answer speaks of.

@@ -126,7 +126,7 @@ def test_a_confirmation_of_something_else_is_not_taken_for_ours() -> None:
     bench.take()
     bench.say("SUBSCRIPTION_CONFIRMED", user("agent-2").identity())
     assert kinds(bench.take()) == ["Counted"]
-    assert bench.machine.failed == (user("agent-1"),)
+    assert bench.machine.phase is Phase.SUBSCRIBING
 
 
 def test_a_refused_channel_is_tried_again_alone_and_leaves_the_others() -> None:
@@ -459,7 +459,8 @@ def test_a_jump_in_the_sequence_asks_for_history_once_more_and_keeps_the_session
     (subscribe,) = [json.loads(output.text) for output in taken if isinstance(output, outputs.Send)]
     assert subscribe["payload"]["options"] == {"includeHistory": True, "historyLimit": 50}
     assert delivered(taken) == []
-    assert bench.machine.failed == ()
+    assert bench.machine.phase is Phase.READY
+    assert not [output for output in taken if isinstance(output, outputs.Ready)], "nobody hears of it"
     bench.say("SUBSCRIPTION_CONFIRMED", user("agent-1").identity())
     assert delivered(bench.take()) == ["after-the-gap"]
 
