@@ -63,6 +63,7 @@ class Backstage:
             "sessions": dict(counts),
             "agents": sum(channel.group_type is None for session in self._fleet.sessions for channel in session.wanted),
             "queues": len(self._settings.queues),
+            "stale_queues": list(self._fleet.stale_queues),
             "salesforce": {"instance_url": self._authenticator.instance_url},
             "sinks": self._dispatcher.status(),
             "open_incidents": len(open_incidents),

@@ -11,12 +11,13 @@ import structlog
 from bridge.core.clock import Clock
 from bridge.core.gate import AdmissionGate
 from bridge.core.tasks import Tasks
-from bridge.events import Event, MaintenanceAnnounced
+from bridge.events import Event, MaintenanceAnnounced, QueueEvent
 from bridge.metrics import Metrics
 from bridge.minerva.attribution import PLACE_WITHIN_S, Attribution
 from bridge.minerva.codec import CONTROL_TYPES, EVENT_TYPES
 from bridge.minerva.door import Door
 from bridge.minerva.endings import Ending
+from bridge.minerva.freshness import Freshness
 from bridge.minerva.health import FleetHealth, Report
 from bridge.minerva.messages import Channel, user
 from bridge.minerva.session import Session, SessionConfig, State
@@ -84,6 +85,7 @@ class Fleet:
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, Tasks] = {}
         self._health = FleetHealth()
+        self._freshness = Freshness()
         metrics.before_render(self._count_states)
 
     @property
@@ -106,6 +108,8 @@ class Fleet:
         else:
             for user_id in agents:
                 self._open(user_id, user_id, user_id, (user(user_id),))
+        queues = tuple(queues)
+        self._freshness.expect(queues, self._clock.monotonic())
         groups = (*(Channel(each, "queue") for each in queues), *(Channel(each, "team") for each in teams))
         if groups:
             self._open(SUPERVISOR, supervisor, None, groups)
@@ -137,6 +141,16 @@ class Fleet:
         """Report what has waited long enough; called every second."""
         for report in self._health.tick(self._clock.monotonic(), len(self._sessions)):
             self._report(report)
+        fallen, back = self._freshness.tick(self._clock.monotonic())
+        for queue in fallen:
+            log.warning("queue.silent", queue=queue)
+        for queue in back:
+            log.info("queue.heard_again", queue=queue)
+
+    @property
+    def stale_queues(self) -> Sequence[str]:
+        """The queues that Minerva says nothing of, though it should."""
+        return self._freshness.stale
 
     def _open(self, name: str, user_id: str, agent: str | None, wanted: tuple[Channel, ...]) -> None:
         session = Session(
@@ -161,7 +175,9 @@ class Fleet:
 
     def event_came(self, event: Event) -> None:
         """Hand an event on and note when it came."""
-        if isinstance(event, MaintenanceAnnounced):
+        if isinstance(event, QueueEvent):
+            self._freshness.heard(event.queue.id, self._clock.monotonic())
+        elif isinstance(event, MaintenanceAnnounced):
             starts_at, ends_at = event.starts_at, event.ends_at
             self._door.close_between(
                 None if starts_at is None else starts_at - event.skew_s,
