@@ -30,7 +30,7 @@ def guard(token: str | None) -> Middleware:
     """Make the middleware that protects the API.
 
     Without a token the Host header must name a loopback host: a web page elsewhere cannot reach the API by giving its
-    own name the address 127.0.0.1 (DNS rebinding).
+    own name the address 127.0.0.1 (DNS rebinding). What a page of another host sends is refused by its Origin.
     """
 
     @web.middleware
@@ -42,11 +42,17 @@ def guard(token: str | None) -> Middleware:
                     status=401,
                     headers={"WWW-Authenticate": "Bearer"},
                 )
-            if token is None and not is_loopback(request.host):
+            if token is None and not (is_loopback(request.host) and _from_here(request)):
                 return web.json_response({"error": "without a token the API answers loopback hosts only"}, status=403)
         return await handler(request)
 
     return check
+
+
+def _from_here(request: web.Request) -> bool:
+    """False for what a web page of another host sends: browsers name it in Origin."""
+    origin = request.headers.get("Origin")
+    return origin is None or is_loopback(origin.partition("://")[2])
 
 
 def _bears(request: web.Request, token: str) -> bool:

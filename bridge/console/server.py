@@ -15,6 +15,7 @@ from bridge.console.access import guard
 from bridge.core.errors import BridgeError
 from bridge.escalation.engine import NoSuchIncidentError
 from bridge.escalation.incident import Conflict
+from bridge.minerva.session import StateForbidsError
 
 log = structlog.get_logger()
 
@@ -135,7 +136,7 @@ async def _shape_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return web.json_response({"error": "there is no session of that user"}, status=404)
     except NoSuchIncidentError:
         return web.json_response({"error": "there is no incident of that id"}, status=404)
-    except Conflict as error:
+    except (Conflict, StateForbidsError) as error:
         return web.json_response({"error": str(error)}, status=409)
     except web.HTTPException as error:
         if error.status < 400:  # noqa: PLR2004 - HTTP

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import structlog
 
 from bridge.core.clock import Clock, rfc3339
+from bridge.core.logging import redactor
 from bridge.events import MaintenanceAnnounced
 from bridge.handlers.ports import Post
 from bridge.notifications import Notice, Notification, Trouble
@@ -98,7 +99,7 @@ class Lifecycle:
         start = rfc3339(event.starts_at) if event.starts_at is not None else None
         end = rfc3339(event.ends_at) if event.ends_at is not None else None
         facts = {"starts_at": start, "ends_at": end, "severity": event.severity}
-        body = event.message or "Minerva announces maintenance."
+        body = redactor(event.message or "Minerva announces maintenance.")
         self._post(
             Notification(
                 id=f"maintenance/{event.id}",

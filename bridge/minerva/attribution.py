@@ -19,10 +19,23 @@ CALLS_REMEMBERED = 20_000
 
 
 @dataclass(slots=True)
+class _Claim:
+    """Whose call it is, since when that is known, and whether it has rung there."""
+
+    agent: str
+    at: float
+    rang: bool = False
+
+    def places(self, now: float) -> bool:
+        """True when a ring now is this agent's: a later one may be a transfer, and whoever had the call is no answer."""
+        return not self.rang and now - self.at <= PLACE_WITHIN_S
+
+
+@dataclass(slots=True)
 class Attribution:
     """Knows which agent has which call and holds back rings that nobody claims yet. `now` is monotonic seconds."""
 
-    _agents: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    _agents: OrderedDict[str, _Claim] = field(default_factory=OrderedDict)
     _waiting: OrderedDict[str, tuple[float, CallRang]] = field(default_factory=OrderedDict)
     unplaced: int = 0
     """Rings that went on without an agent."""
@@ -36,17 +49,19 @@ class Attribution:
         known = _call_and_agent(event)
         if known is not None:
             call_id, agent = known
-            self._remember(call_id, agent)
+            claim = self._remember(call_id, agent, now)
             if (waiting := self._waiting.pop(call_id, None)) is not None:
+                claim.rang = True
                 ready.append(placed(waiting[1], agent))
+            claim.rang = claim.rang or isinstance(event, CallRang)
         elif isinstance(event, CallEvent):
-            at = self._agents.get(event.call_id)
-            if at is not None and not isinstance(event, CallRang):
-                event = placed(event, at)
-            elif isinstance(event, CallRang):
-                # A ring that names nobody may be a transfer: whoever had the call before is no answer.
+            former = self._agents.get(event.call_id)
+            if isinstance(event, CallRang) and (former is None or not former.places(now)):
                 self._waiting[event.call_id] = (now + PLACE_WITHIN_S, event)
                 return ready
+            if former is not None:
+                former.rang = True
+                event = placed(event, former.agent)
         return [*ready, event]
 
     def overdue(self, now: float) -> list[Event]:
@@ -55,11 +70,14 @@ class Attribution:
         self.unplaced += len(late)
         return [self._waiting.pop(call_id)[1] for call_id in late]
 
-    def _remember(self, call_id: str, agent: str) -> None:
-        self._agents[call_id] = agent
+    def _remember(self, call_id: str, agent: str, now: float) -> _Claim:
+        before = self._agents.get(call_id)
+        claim = before if before is not None and before.agent == agent else _Claim(agent, now)
+        self._agents[call_id] = claim
         self._agents.move_to_end(call_id)
         while len(self._agents) > CALLS_REMEMBERED:
             self._agents.popitem(last=False)
+        return claim
 
 
 def _call_and_agent(event: Event) -> tuple[str, str] | None:

@@ -34,7 +34,12 @@ class Door:
         self._opened = asyncio.Event()
 
     def close_between(self, starts_at: float | None, ends_at: float | None) -> None:
-        """Note a maintenance window; instants are seconds since the epoch, None for now and for an hour from the start."""
+        """Note a maintenance window; instants are seconds since the epoch.
+
+        Without a start it has begun, without an end it lasts an hour; without both it is news, not a window.
+        """
+        if starts_at is None and ends_at is None:
+            return
         now = self._clock.now()
         start = now if starts_at is None else starts_at
         end = start + LONGEST_WINDOW_S if ends_at is None else min(ends_at, start + LONGEST_WINDOW_S)

@@ -86,6 +86,7 @@ class Fleet:
         self._tasks: dict[str, Tasks] = {}
         self._health = FleetHealth()
         self._freshness = Freshness()
+        self._groups: tuple[Channel, ...] = ()
         metrics.before_render(self._count_states)
 
     @property
@@ -103,22 +104,22 @@ class Fleet:
         self, agents: Iterable[str], *, supervisor: str, queues: Iterable[str] = (), teams: Iterable[str] = ()
     ) -> None:
         """Open the sessions; each connects when the gate lets it."""
-        if self._shared_as is not None:
-            self._open(SHARED, self._shared_as, None, tuple(map(user, agents)))
-        else:
-            for user_id in agents:
-                self._open(user_id, user_id, user_id, (user(user_id),))
         queues = tuple(queues)
         self._freshness.expect(queues, self._clock.monotonic())
-        groups = (*(Channel(each, "queue") for each in queues), *(Channel(each, "team") for each in teams))
-        if groups:
-            self._open(SUPERVISOR, supervisor, None, groups)
+        self._groups = (*(Channel(each, "queue") for each in queues), *(Channel(each, "team") for each in teams))
+        if self._shared_as is not None:  # one user id, one session: it carries the groups as well
+            self._open(SHARED, self._shared_as, None, (*map(user, agents), *self._groups))
+            return
+        for user_id in agents:
+            self._open(user_id, user_id, user_id, (user(user_id),))
+        if self._groups:
+            self._open(SUPERVISOR, supervisor, None, self._groups)
 
     async def set_agents(self, agents: Iterable[str]) -> None:
         """Open sessions for agents that joined and close those of agents that left; all others stay untouched."""
         wanted = set(agents)
         if self._shared_as is not None:
-            self._sessions[SHARED].want(tuple(user(agent) for agent in sorted(wanted)))
+            self._sessions[SHARED].want((*(user(agent) for agent in sorted(wanted)), *self._groups))
             return
         gone = [name for name, session in self._sessions.items() if session.agent and session.agent not in wanted]
         for name in gone:
@@ -139,7 +140,8 @@ class Fleet:
 
     def tick(self) -> None:
         """Report what has waited long enough; called every second."""
-        for report in self._health.tick(self._clock.monotonic(), len(self._sessions)):
+        down = sum(session.state is not State.CONNECTED for session in self._sessions.values())
+        for report in self._health.tick(self._clock.monotonic(), len(self._sessions), down):
             self._report(report)
         fallen, back = self._freshness.tick(self._clock.monotonic())
         for queue in fallen:

@@ -68,20 +68,27 @@ class FleetHealth:
         self._told.discard(user_id)
         return [SessionReport(user_id, ill=False)]
 
-    def tick(self, now: float, fleet_size: int) -> list[Report]:
-        """Report what has waited long enough; call it every second or so."""
-        many = fleet_size >= SMALLEST_FLEET and len(self._failing) * 2 > fleet_size
+    def tick(self, now: float, fleet_size: int, down: int) -> list[Report]:
+        """Report what is due; call it every second or so.
+
+        While more than half of the fleet is `down` (not connected), single reports wait: it may become one of the fleet.
+        """
+        many = fleet_size >= SMALLEST_FLEET and down * 2 > fleet_size
         reports: list[Report] = []
         if self._fleet_told:
             if many:
                 return []
             self._fleet_told = False
             reports.append(FleetReport(ill=False))
-        due = [user_id for user_id, since in self._failing.items() if now - since >= FLEET_DELAY_S]
-        if many and due:
+            # The last ones to come back get a minute as well before they are reported singly.
+            self._failing = dict.fromkeys(self._failing, now + FLEET_DELAY_S)
+        if many:
+            if not any(now - since >= FLEET_DELAY_S for since in self._failing.values()):
+                return reports
             self._fleet_told = True
             names = sorted(self._failing)[:NAMES_SHOWN]
             return [*reports, FleetReport(ill=True, count=len(self._failing), names=names)]
+        due = [user_id for user_id, since in self._failing.items() if now >= since]
         due += [user_id for user_id, since in self._degraded.items() if now - since >= FLEET_DELAY_S]
         for user_id in due:
             reports += self._tell(user_id)

@@ -49,11 +49,16 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A user channel's history is in. `full`: as much came as was asked for, so that older events may be missing."""
+    """A user channel's history is in.
+
+    `full`: as much came as was asked for, so that older events may be missing. `jump_at`: the instant (seconds since the
+    epoch, Minerva's clock) of a jump in the sequence that history did not fill.
+    """
 
     channel: Channel
     oldest_at: float | None
     full: bool
+    jump_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ with `opened`, `received`, `tick` and `hold`, then drains `take()` in order. Aft
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from bridge.core.backoff import jittered
+from bridge.events import Event
 from bridge.minerva import messages
 from bridge.minerva.codec import CONTROL_TYPES, GROUP_TYPES, Origin, to_event
 from bridge.minerva.endings import Ending, Kind
@@ -44,6 +46,9 @@ HELD_AT_MOST = 1000
 HELD_FOR_S = 1.0
 """Live events that arrive while history is asked for are held back, so that it comes first: so many and so long at most,
 for a ring must not wait on a server that is slow to confirm."""
+
+KEYS_KNOWN = 200
+"""As many events as a jump in the sequence is compared with: more than history holds."""
 
 REPLAY_WINDOW_S = 2.0
 """History may come as ordinary messages, unmarked. Within this time of a confirmation, what is older than the first
@@ -84,6 +89,8 @@ class _Replay:
     """History of one channel on its way: what came so far, until when unmarked history is looked for."""
 
     asked_wall: float
+    open_until: float
+    """Until when unmarked history is looked for; old stamps that come later are live events."""
     until: float | None = None
     count: int = 0
     oldest_at: float | None = None
@@ -91,6 +98,22 @@ class _Replay:
     def note(self, occurred_at: float) -> None:
         self.count += 1
         self.oldest_at = occurred_at if self.oldest_at is None else min(self.oldest_at, occurred_at)
+
+
+@dataclass(slots=True)
+class _Jump:
+    """A jump in the sequence: how many are missing, and what history has brought that was not known."""
+
+    missing: int
+    at: float
+    known: frozenset[str]
+    cause: str | None
+    found: set[str] = field(default_factory=set)
+
+    def came(self, event: Event) -> None:
+        """History brought this event; the one whose number jumped is no find."""
+        if event.key not in self.known and event.id != self.cause:
+            self.found.add(event.key)
 
 
 @dataclass(slots=True)
@@ -134,6 +157,9 @@ class Protocol:
     _release_at: float | None = field(default=None, init=False)
     _skew: Skew = field(default_factory=Skew, init=False)
     _sequence: int | None = field(default=None, init=False)
+    _jump: _Jump | None = field(default=None, init=False)
+    _known: OrderedDict[str, None] = field(default_factory=OrderedDict, init=False)
+    """Keys of the latest events, kept only where messages are numbered."""
 
     def __post_init__(self) -> None:
         self._ledger = Ledger(self.wanted)
@@ -191,7 +217,7 @@ class Protocol:
                 self._outputs.append(Send(messages.unsubscribe(channel, wall, message_id=self.new_id())))
         if self.phase in {Phase.SUBSCRIBING, Phase.READY}:
             self._subscribe(now, wall)
-            self._release()
+            self._release(now)
             self._settle()
 
     def received(self, text: str, now: float, wall: float) -> None:
@@ -229,7 +255,7 @@ class Protocol:
         self._end_replays(now)
         if self._release_at is not None and now >= self._release_at:
             self._asking.clear()
-            self._release()
+            self._release(now)
         for channel in self._ledger.overdue(now):
             self._refused(channel, f"no answer within {self.config.subscribe_timeout_s:g} s", now)
         self._subscribe(now, wall)
@@ -266,7 +292,7 @@ class Protocol:
                 self._release_at = now + HELD_FOR_S
             self._held.append(message)
             return
-        self._event(message, replayed=None)
+        self._event(message, now, replayed=None)
 
     def _check_sequence(self, message: Message) -> bool:
         """True when the sequence jumped: history is then asked for again."""
@@ -276,6 +302,9 @@ class Protocol:
         jumped = False
         if self._sequence is not None and number > self._sequence + 1:
             self._outputs.append(SequenceJump(self._sequence + 1, number))
+            self._jump = _Jump(
+                missing=number - self._sequence - 1, at=message.sent_at, known=frozenset(self._known), cause=message.id
+            )
             self._ledger.ask_again()
             jumped = True
         if self._sequence is None or number > self._sequence:
@@ -329,7 +358,7 @@ class Protocol:
         for channel in self._ledger.sendable(now):
             self._ledger.sent(channel, answer_due_at=now + self.config.subscribe_timeout_s)
             if channel.group_type is None and self.history_limit:
-                self._replays[channel] = _Replay(asked_wall=wall)
+                self._replays[channel] = _Replay(asked_wall=wall, open_until=now + REPLAY_WINDOW_S)
                 self._asking.add(channel)
             text = messages.subscribe(channel, wall, message_id=self.new_id(), history_limit=self.history_limit)
             self._outputs.append(Send(text))
@@ -342,16 +371,16 @@ class Protocol:
         history = message.payload.get("history")
         for raw in history if isinstance(history, list) else ():
             try:
-                self._event(envelope(raw), replayed=channel)
+                self._event(envelope(raw), now, replayed=channel)
             except Malformed as error:
                 self._outputs.append(Counted("malformed", error.reason, error.excerpt))
         replay = self._replays.get(channel)
         if replay is not None:
-            replay.until = now + REPLAY_WINDOW_S
+            replay.until = replay.open_until = now + REPLAY_WINDOW_S
             if self._replays_end_at is None:
                 self._replays_end_at = replay.until
         self._asking.discard(channel)
-        self._release()
+        self._release(now)
         self._settle()
 
     def _end_replays(self, now: float) -> None:
@@ -360,19 +389,25 @@ class Protocol:
         for channel, replay in list(self._replays.items()):
             if replay.until is not None and replay.until <= now:
                 del self._replays[channel]
-                self._outputs.append(Replayed(channel, replay.oldest_at, replay.count >= self.history_limit))
+                full = replay.count >= self.history_limit
+                self._outputs.append(Replayed(channel, replay.oldest_at, full, self._open_jump()))
         self._replays_end_at = min(
             (each.until for each in self._replays.values() if each.until is not None), default=None
         )
 
-    def _release(self) -> None:
+    def _open_jump(self) -> float | None:
+        """When the sequence jumped, if what history brought cannot be all that was missed (PROTOCOL §5)."""
+        jump, self._jump = self._jump, None
+        return jump.at if jump is not None and len(jump.found) < jump.missing else None
+
+    def _release(self, now: float) -> None:
         """Let go of what was held back, in the order in which it happened."""
         if self._held and not self._asking:
             self._release_at = None
             held, self._held = sorted(self._held, key=lambda message: message.sent_at), []
             for message in held:
                 try:
-                    self._event(message, replayed=None)
+                    self._event(message, now, replayed=None)
                 except Malformed as error:
                     self._outputs.append(Counted("malformed", error.reason, error.excerpt))
 
@@ -394,7 +429,7 @@ class Protocol:
         self._ledger.refused(channel, reason, retry_at=now + wait)
         self._replays.pop(channel, None)
         self._asking.discard(channel)
-        self._release()
+        self._release(now)
         self._outputs.append(SubscriptionFailed(channel, reason))
         self._settle()
 
@@ -416,7 +451,7 @@ class Protocol:
         self.hold(now + wait)
         self._outputs.append(RateLimited(wait))
 
-    def _event(self, message: Message, *, replayed: Channel | None) -> None:
+    def _event(self, message: Message, now: float, *, replayed: Channel | None) -> None:
         """Deliver an event; `replayed` is the channel in whose history list it stood."""
         agent = self.agent or (replayed.id if replayed is not None else None)
         origin = Origin(agent, self._skew.effective_s, replayed is not None, shared=self.agent is None)
@@ -427,12 +462,19 @@ class Protocol:
         channel = messages.user(event.agent or "")
         replay = self._replays.get(channel)
         happened_at = event.happened_at
-        if replay is not None and (replayed is not None or happened_at < replay.asked_wall):
+        unmarked = replay is not None and happened_at < replay.asked_wall and now < replay.open_until
+        if replay is not None and (replayed is not None or unmarked):
             replay.note(event.occurred_at)
+            if self._jump is not None:
+                self._jump.came(event)
             if happened_at < self.first_contacts.get(channel, 0.0):
                 self._outputs.append(Recorded(event, "before_first_contact"))
                 return
             event = event if event.replayed else replace(event, replayed=True)
+        if self._sequence is not None:
+            self._known[event.key] = None
+            if len(self._known) > KEYS_KNOWN:
+                self._known.popitem(last=False)
         self._outputs.append(Delivered(event))
 
     # --- heartbeats ----------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import structlog
 
 from bridge.core.backoff import jittered
 from bridge.core.clock import Clock
-from bridge.core.errors import Refused, Unavailable
+from bridge.core.errors import BridgeError, Refused, Unavailable
 from bridge.core.logging import redactor
 from bridge.core.privacy import mask_digits, mask_text
 from bridge.core.tasks import first_exit
@@ -36,6 +36,10 @@ log = structlog.get_logger()
 
 LONGEST_TYPE_SHOWN = 60
 LONGEST_QUOTE = 300
+
+
+class StateForbidsError(BridgeError):
+    """The session's state forbids what was asked; the text says why."""
 
 
 class State(Enum):
@@ -149,18 +153,27 @@ class Session:
         self._nudged.set()
 
     def reconnect(self) -> None:
-        """Close the connection, if there is one, and connect anew at once, parked or not."""
-        self._interrupted.set()
-        self._nudged.set()
+        """Close the connection, if there is one, and connect anew at once, parked or not. Raises StateForbidsError."""
+        if self.paused:
+            raise StateForbidsError("the session is paused: resume it")
+        self._interrupt()
 
     def pause(self) -> None:
-        """Close the session and keep it closed until `resume`."""
+        """Close the session and keep it closed until `resume`. Raises StateForbidsError."""
+        if self.paused:
+            raise StateForbidsError("the session is paused already")
         self.paused = True
-        self.reconnect()
+        self._interrupt()
 
     def resume(self) -> None:
-        """Connect again after a pause."""
+        """Connect again after a pause. Raises StateForbidsError."""
+        if not self.paused:
+            raise StateForbidsError("the session is not paused")
         self.paused = False
+        self._nudged.set()
+
+    def _interrupt(self) -> None:
+        self._interrupted.set()
         self._nudged.set()
 
     def want(self, channels: tuple[Channel, ...]) -> None:
@@ -329,16 +342,20 @@ class Session:
                     self._accepted_at[channel] = max(self._accepted_at.get(channel, 0.0), event.occurred_at)
             case outputs.Ready(failed):
                 self._ready(failed)
-            case outputs.Replayed(channel, oldest_at, full):
-                self._replayed(channel, oldest_at=oldest_at, full=full)
+            case outputs.Replayed():
+                self._replayed(output)
             case _:
                 self._report(output)
 
-    def _replayed(self, channel: Channel, *, oldest_at: float | None, full: bool) -> None:
+    def _replayed(self, replay: outputs.Replayed) -> None:
         """A gap is reported only when history cannot have filled it (PROTOCOL §5)."""
-        since = self._gap_begins_at.get(channel)
-        if full and since is not None and oldest_at is not None and oldest_at > since:
-            self.listener.gap_found(self, channel, since, oldest_at)
+        since = self._gap_begins_at.get(replay.channel)
+        if since is None:
+            return
+        if replay.jump_at is not None:
+            self.listener.gap_found(self, replay.channel, since, replay.jump_at)
+        elif replay.full and replay.oldest_at is not None and replay.oldest_at > since:
+            self.listener.gap_found(self, replay.channel, since, replay.oldest_at)
 
     def _ready(self, failed: tuple[Channel, ...]) -> None:
         self.failed = failed

@@ -60,6 +60,7 @@ class Facts:
 def check(facts: Facts) -> None:
     """Run the checks that concern no routes and policies."""
     _minerva(facts)
+    _supervisor(facts)
     _salesforce(facts)
     _agents(facts)
     _something_to_do(facts)
@@ -76,6 +77,17 @@ def _minerva(facts: Facts) -> None:
     minerva = facts.right.get("minerva")
     if minerva is not None and minerva.backoff_max < minerva.backoff_base:
         facts.refuse(("minerva", "backoff_max"), "is below BRIDGE_MINERVA__BACKOFF_BASE", "at least the first wait")
+
+
+def _supervisor(facts: Facts) -> None:
+    minerva = facts.right.get("minerva")
+    watches = facts.right.get("queues") or facts.right.get("teams")
+    if minerva is None or minerva.sessions != "per_agent" or not watches:
+        return
+    agents = (*facts.agents.values(), *facts.file_agents.values())
+    if any(agent.user_id == minerva.service_user for agent in agents):
+        wrong = "is an agent's user_id as well, who would have two sessions"
+        facts.refuse(("minerva", "service_user"), wrong, "a userId of its own for the supervisor session")
 
 
 def _salesforce(facts: Facts) -> None:

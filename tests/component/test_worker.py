@@ -424,6 +424,9 @@ async def test_without_a_token_only_loopback_hosts_are_answered(tmp_path: Path) 
         url = f"{stage.worker.url}/api/v1/status"
         async with stage.http.get(url, headers={"Host": "rebinding.example"}) as answer:
             assert answer.status == 403
+        for origin, status in (("http://evil.example", 403), ("null", 403), (stage.worker.url, 200)):
+            async with stage.http.get(url, headers={"Origin": origin}) as answer:
+                assert answer.status == status, origin
 
 
 async def test_a_session_can_be_paused_resumed_and_reconnected_by_name(tmp_path: Path) -> None:
@@ -433,7 +436,10 @@ async def test_a_session_can_be_paused_resumed_and_reconnected_by_name(tmp_path:
         await stage.minerva.wait_for(lambda: not stage.minerva.is_subscribed("user", stage.agent))
         shown = {each["user_id"]: each for each in (await stage.api("GET", "/api/v1/sessions"))[1]["sessions"]}
         assert (shown[stage.agent]["paused"], shown[stage.agent]["state"]) == (True, "suspended")
+        assert (await stage.api("POST", f"{path}/pause"))[0] == 409
+        assert (await stage.api("POST", f"{path}/reconnect"))[0] == 409
         assert (await stage.api("POST", f"{path}/resume"))[0] == 200
+        assert (await stage.api("POST", f"{path}/resume"))[0] == 409
         await stage.subscribed()
         connects = stage.minerva.journal.connects
         assert (await stage.api("POST", f"{path}/reconnect"))[0] == 200

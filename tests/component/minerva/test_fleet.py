@@ -476,15 +476,17 @@ async def test_in_a_maintenance_window_lost_sessions_wait_and_live_ones_stay() -
 
 
 async def test_one_shared_session_serves_all_agents_and_follows_the_roster() -> None:
-    async with rig(agents=3, shared_as="bridge") as stage:
+    async with rig(agents=3, queues=1, shared_as="bridge") as stage:
         await stage.until(lambda: stage.fleet.sessions[0].state is State.CONNECTED)
-        assert stage.minerva.session_count == 1
+        assert stage.minerva.session_count == 1, "the queues are on it too"
+        assert stage.minerva.is_subscribed("queue", "queue-001")
         await stage.minerva.send_to_user("agent-0002", "CALL_INCOMING", {"callId": "named", "agentId": "agent-0002"})
         await stage.minerva.send_to_user(
             "agent-0003", "CALL_INCOMING", {"callId": "by-meta"}, meta={"userId": "agent-0003"}
         )
         await stage.until(lambda: len(stage.rung()) == 2)
-        assert [event.agent for event in stage.events] == ["agent-0002", "agent-0003"]
+        rings = [event for event in stage.events if isinstance(event, CallRang)]
+        assert [event.agent for event in rings] == ["agent-0002", "agent-0003"]
         await stage.fleet.set_agents(["agent-0001", "agent-0003"])
         await stage.minerva.wait_for(lambda: not stage.minerva.is_subscribed("user", "agent-0002"))
         await stage.fleet.set_agents(["agent-0001", "agent-0002", "agent-0003"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bridge.core.logging import redactor
 from bridge.handlers.lifecycle import Lifecycle
 from bridge.notifications import Notice, Trouble
 from tests.support.clock import START, ManualClock
@@ -99,3 +100,13 @@ async def test_maintenance_without_particulars_is_passed_on_too() -> None:
     data = voice.posted.notifications[0].data
     assert isinstance(data, Notice)
     assert data.body == "Minerva announces maintenance."
+
+
+async def test_a_maintenance_notice_that_repeats_a_token_does_not_pass_it_on() -> None:
+    posted = Posted()
+    redactor.learn("planted-token")
+    try:
+        await Lifecycle(post=posted, clock=ManualClock()).maintenance(maintenance(message="down, says planted-token"))
+    finally:
+        redactor.forget("planted-token")
+    assert "planted" not in str(posted.notifications[0].data)

@@ -49,8 +49,19 @@ def test_later_events_of_a_placed_call_are_its_agents() -> None:
 
 def test_a_second_ring_is_not_given_to_whoever_had_the_call_before() -> None:
     places = Attribution()
-    places.take(STATUS, 0.0)
+    places.take(RING, 0.0)
+    places.take(STATUS, 0.5)
     assert places.take(replace(RING, key="k-2", id="m-2"), 1.0) == []
+
+
+def test_a_claim_just_before_the_ring_places_it_and_an_older_one_does_not() -> None:
+    places = Attribution()
+    places.take(STATUS, 0.0)
+    (ring,) = places.take(RING, PLACE_WITHIN_S)
+    assert ring.agent == "agent-7"
+    late = Attribution()
+    late.take(STATUS, 0.0)
+    assert late.take(RING, PLACE_WITHIN_S + 0.1) == []
 
 
 def test_what_is_remembered_is_bounded() -> None:

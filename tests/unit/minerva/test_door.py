@@ -65,6 +65,8 @@ async def test_a_window_is_believed_for_an_hour_at_most() -> None:
 
 async def test_a_window_that_is_over_or_not_yet_begun_closes_nothing() -> None:
     queue = Queue()
+    queue.door.close_between(None, None)
+    assert not queue.door.closed
     queue.door.close_between(queue.clock.now() - 100, queue.clock.now() - 50)
     assert not queue.door.closed
     queue.door.close_between(queue.clock.now() + 100, queue.clock.now() + 200)

@@ -492,3 +492,52 @@ def test_no_live_event_waits_longer_than_a_second_for_history() -> None:
     assert delivered(bench.take()) == ["ring"]
     bench.say("CALL_ENDED", CALL, id="end")
     assert delivered(bench.take()) == ["end"]
+
+
+def numbered(bench: Bench, *numbers: int) -> None:
+    for number in numbers:
+        bench.say(
+            "CALL_ENDED", {"callId": f"c-{number}"}, meta={"sequence": number}, id=f"m-{number}", at=WALL + number
+        )
+
+
+@pytest.mark.parametrize(
+    ("brought", "open_at"), [([], WALL + 7), ([4, 5], WALL + 7), ([4, 5, 6], None), ([3, 4, 5, 6, 7], None)]
+)
+def test_a_jump_stays_open_unless_history_brings_as_many_unknown_events(
+    brought: list[int], open_at: float | None
+) -> None:
+    bench = Bench()
+    bench.ready()
+    bench.pass_time(30.0)
+    numbered(bench, 1, 2, 3, 7)
+    bench.take()
+    history = [
+        {
+            "type": "CALL_ENDED",
+            "id": f"m-{number}",
+            "timestamp": int((WALL + number) * 1000),
+            "payload": {"callId": f"c-{number}"},
+        }
+        for number in brought
+    ]
+    bench.say("SUBSCRIPTION_CONFIRMED", {**user("agent-1").identity(), "history": history})
+    bench.pass_time(outputs_window())
+    (replayed,) = [output for output in bench.take() if isinstance(output, outputs.Replayed)]
+    assert replayed.jump_at == open_at
+
+
+def outputs_window() -> float:
+    return protocol.REPLAY_WINDOW_S + 0.1
+
+
+def test_old_stamps_are_history_for_two_seconds_even_when_no_confirmation_comes() -> None:
+    bench = Bench()
+    bench.open()
+    bench.say("AUTH_SUCCESS", {"clientId": "x"})
+    bench.take()
+    bench.pass_time(outputs_window())
+    bench.take()
+    bench.say("VOICEMAIL_NEW", {"voicemailId": "v"}, at=1_699_235_000.0, id="old-but-live")
+    bench.pass_time(protocol.HELD_FOR_S + 0.1)
+    assert delivered(bench.take()) == ["old-but-live"]

@@ -343,6 +343,13 @@ class TestSinks:
         assert line.startswith("BRIDGE_SINKS__CRM__HEADERS: is not JSON: ")
 
 
+def test_the_supervisor_needs_a_user_of_its_own() -> None:
+    line = problem({"BRIDGE_AGENTS": [{"user_id": "bridge"}], "BRIDGE_QUEUES": ["q-1"]})
+    assert line.startswith("BRIDGE_MINERVA__SERVICE_USER: is an agent's user_id as well")
+    loaded({"BRIDGE_AGENTS": [{"user_id": "bridge"}], "BRIDGE_QUEUES": []})
+    loaded({"BRIDGE_AGENTS": [{"user_id": "bridge"}], "BRIDGE_QUEUES": ["q-1"], "BRIDGE_MINERVA__SESSIONS": "shared"})
+
+
 class TestNotAvailableYet:
     @pytest.mark.parametrize(
         ("name", "value"),
