@@ -132,7 +132,7 @@ def absolute(api_url: str, recording_url: str | None) -> str | None:
 
 
 def _body(event: VoicemailLeft, name: str | None, agent: str | None) -> str:
-    """Text for people; the first line says from whom (INTERFACE: `From: <name, else record's, else number>`)."""
+    """Text for people; the first line is `From:` and Minerva's name, else the record's, else the number."""
     shown_name, number = _one_line(name or ""), _one_line(event.caller_number or "")
     nobody = "unknown caller" if isinstance(event, VoicemailChanged) else "withheld number"
     lines = [f"From: {shown_name or number or nobody}"]
