@@ -10,12 +10,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol as Port
 
+import structlog
+
 from bridge.core.clock import Clock
 from bridge.core.tasks import first_exit
 from bridge.minerva.endings import Ending, Kind
 from bridge.minerva.outputs import Ended, Output, Send
 from bridge.minerva.protocol import Protocol
 from bridge.minerva.transport import Binary, Connection, Text
+
+log = structlog.get_logger()
 
 
 class FrameLog(Port):
@@ -120,5 +124,10 @@ class Conversation:
 
     def _ring(self) -> None:
         self._alarm = None
-        self.machine.tick(self._clock.monotonic(), self._clock.now())
-        self.settle()
+        try:
+            self.machine.tick(self._clock.monotonic(), self._clock.now())
+            self.settle()
+        except Exception as error:  # the loop would log it and go on, and this connection would never beat again
+            log.exception("session.defect")
+            self._ending = Ending(Kind.LOST, reason=f"defect: {type(error).__name__}")
+            self._to_write.set()
