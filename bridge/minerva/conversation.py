@@ -68,9 +68,13 @@ class Conversation:
             self.settle()
             await first_exit(self._read(), self._write(), interrupted.wait())
         finally:
-            if self._alarm is not None:
-                self._alarm.cancel()
-            await self._connection.close(self._close_code)
+            try:
+                self.machine.closed()
+                self.settle()
+            finally:
+                if self._alarm is not None:
+                    self._alarm.cancel()
+                await self._connection.close(self._close_code)
         return self._ending or Ending(Kind.BY_US, reason="interrupted")
 
     def settle(self) -> None:

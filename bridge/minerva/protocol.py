@@ -204,6 +204,13 @@ class Protocol:
         self._auth_due_at, self._auth_sent_wall = now + self.config.auth_timeout_s, wall
         self._outputs.append(Send(messages.auth(self.identity, token, wall)))
 
+    def closed(self) -> None:
+        """The connection is gone: what was held back for history is given out, and the machine is deaf from now on."""
+        if self.phase is not Phase.CLOSED:
+            self._asking.clear()
+            self._release(self._last_inbound_at)
+            self.phase = Phase.CLOSED
+
     def hold(self, until: float) -> None:
         """Send no SUBSCRIBE before that monotonic instant: the fleet was rate limited."""
         self._held_until = max(self._held_until, until)
@@ -265,7 +272,7 @@ class Protocol:
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _end(self, kind: Kind, reason: str, *, close_code: int = 1000, retry_after_s: float | None = None) -> None:
-        self.phase = Phase.CLOSED
+        self.closed()
         self._outputs.append(Ended(Ending(kind, reason=reason, retry_after_s=retry_after_s), close_code))
 
     def _forgive(self, lag: float) -> None:

@@ -148,10 +148,6 @@ class Session:
         """True when it failed often enough to be reported; it keeps trying."""
         return self.state is State.ERROR and not self.parked
 
-    def nudge(self) -> None:
-        """End a wait between attempts now: an operator, a roster change or a new token says so."""
-        self._nudged.set()
-
     def reconnect(self) -> None:
         """Close the connection, if there is one, and connect anew at once, parked or not. Raises StateForbidsError."""
         if self.paused:

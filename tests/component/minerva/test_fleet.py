@@ -224,7 +224,7 @@ async def test_after_an_ending_that_cannot_heal_the_session_is_parked_until_told
         stage.minerva.arm(Close(code=code))
         await stage.until(lambda: stage.session.parked)
         assert (stage.session.state, stage.troubles) == (State.ERROR, [(AGENT, True)])
-        stage.session.nudge()
+        stage.session.reconnect()
         await stage.connected(2)
         await stage.until(lambda: stage.troubles == [(AGENT, True), (AGENT, False)])
 

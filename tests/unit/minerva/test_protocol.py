@@ -541,3 +541,19 @@ def test_old_stamps_are_history_for_two_seconds_even_when_no_confirmation_comes(
     bench.say("VOICEMAIL_NEW", {"voicemailId": "v"}, at=1_699_235_000.0, id="old-but-live")
     bench.pass_time(protocol.HELD_FOR_S + 0.1)
     assert delivered(bench.take()) == ["old-but-live"]
+
+
+@pytest.mark.parametrize("end", ["lost", "expired"])
+def test_what_was_held_back_is_not_lost_with_the_connection(end: str) -> None:
+    bench = Bench()
+    bench.open()
+    bench.say("AUTH_SUCCESS", {"clientId": "x"})
+    bench.say("VOICEMAIL_NEW", {"voicemailId": "v"}, id="held")
+    assert delivered(bench.take()) == []
+    if end == "lost":
+        bench.machine.closed()
+    else:
+        bench.say("SESSION_EXPIRED")
+    assert delivered(bench.take()) == ["held"]
+    bench.machine.closed()
+    assert bench.take() == []
